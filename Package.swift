@@ -1,0 +1,140 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every target of ours is compiled with: the Swift 6 language mode, and a warning is an error.
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+/// A library in `Shared/`, with its tests in `Tests/`.
+func shared(_ name: String, _ dependencies: [Target.Dependency] = []) -> [Target] {
+    [
+        .target(name: name, dependencies: dependencies, path: "Shared/\(name)", swiftSettings: strict),
+        tests(name, dependencies),
+    ]
+}
+
+/// A service in `Services/` on the common chassis, with its tests in `Tests/`. Its `openapi.yaml` and the
+/// `resources` are compiled into the executable, which is then one file that runs anywhere.
+func service(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [String] = []) -> [Target] {
+    let chassis: [Target.Dependency] = ["Persistence", "ServiceKit", "Telemetry", hummingbird, lifecycle, log]
+    return [
+        .executableTarget(
+            name: name, dependencies: chassis + dependencies, path: "Services/\(name)", exclude: ["README.md"],
+            resources: (["openapi.yaml"] + resources).map { .embedInCode($0) }, swiftSettings: strict),
+        tests(name, chassis + dependencies + [hummingbirdTesting]),
+    ]
+}
+
+/// A service of the shop: one that also consumes and publishes messages.
+func shopService(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [String] = []) -> [Target] {
+    service(name, ["Contracts", "Messaging", "Outbox"] + dependencies, resources: resources)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    let own: [Target.Dependency] = [.target(name: name), "TestSupport"]
+    return .testTarget(
+        name: "\(name)Tests", dependencies: own + dependencies, path: "Tests/\(name)Tests", swiftSettings: strict)
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
+
+let package = Package(
+    name: "async-shop",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "broker", targets: ["Broker"]),
+        .executable(name: "order", targets: ["Order"]),
+        .executable(name: "payment", targets: ["Payment"]),
+        .executable(name: "inventory", targets: ["Inventory"]),
+        .executable(name: "email", targets: ["Email"]),
+        .executable(name: "loyalty", targets: ["Loyalty"]),
+        .executable(name: "notification", targets: ["Notification"]),
+        .executable(name: "shop", targets: ["Shop"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        // Shared, in dependency order
+        shared("Contracts"),
+        shared("Telemetry", [httpClient, log, metrics, tracing, nio, lifecycle]),
+        shared("Persistence", [grdb]),
+        shared("Webhooks", [crypto]),
+        shared("Messaging", ["Contracts", "Telemetry", crypto, httpClient, lifecycle, log, metrics, tracing, nio]),
+        shared("Outbox", ["Contracts", "Messaging", "Persistence", lifecycle, log, metrics, tracing]),
+        shared(
+            "ServiceKit",
+            ["Telemetry", configuration, httpTypes, hummingbird, lifecycle, log, metrics, tracing, nio]),
+
+        // Services
+        service("Broker", [collections, crypto, nio]),
+        shopService("Order", ["Webhooks", crypto]),
+        shopService("Payment", ["Webhooks", httpClient]),
+        shopService("Inventory", resources: ["products.json"]),
+        shopService("Email", ["CCurl", mustache], resources: ["templates"]),
+        shopService("Loyalty"),
+        shopService("Notification"),
+
+        // The command line
+        [
+            .executableTarget(
+                name: "Shop",
+                dependencies: [
+                    "Telemetry", argumentParser, histogram, httpClient, nio, subprocess, system, lifecycle,
+                ],
+                path: "deploy/cli", swiftSettings: strict),
+            tests("Shop"),
+        ],
+
+        // Tests
+        [
+            .systemLibrary(
+                name: "CCurl", path: "Shared/CCurl", pkgConfig: "libcurl",
+                providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
+            .target(
+                name: "TestSupport", dependencies: ["Contracts", "Messaging", "Persistence", "Outbox", "Telemetry"],
+                path: "Shared/TestSupport", swiftSettings: strict),
+            .testTarget(
+                name: "SystemTests",
+                dependencies: [
+                    "Broker", "Order", "Payment", "Inventory", "Email", "Loyalty", "Notification", "Shop",
+                    "Contracts", "Webhooks", "TestSupport", httpClient, nio, subprocess, system,
+                ],
+                path: "Tests/SystemTests", swiftSettings: strict),
+            .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: strict),
+        ],
+    ].flatMap { $0 }
+)
