@@ -1,0 +1,220 @@
+import Foundation
+import GRDB
+import Synchronization
+
+/// SQLite in WAL mode with `synchronous=FULL`: what a write returned for survives `kill -9` and a power cut.
+///
+/// One connection writes, a few read. Writes that arrive while a commit is on its way to the disk wait together and
+/// share the next one (group commit), so that throughput does not end at one `fsync` for each.
+public final class SQLiteDatabase: Database {
+    private let pool: DatabasePool
+    private let pending = Mutex(PendingWrites())
+
+    /// How many writes share a commit at most, so that the first of them does not wait without bound.
+    private static let largestGroup = 256
+
+    /// Opens the file, creating it and its folder if they aren't there.
+    /// - Throws: ``DatabaseError/cannotOpen(path:reason:)``.
+    public init(path: String) throws {
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = true
+        configuration.maximumReaderCount = 2
+        configuration.busyMode = .timeout(5)
+        do {
+            let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            pool = try DatabasePool(path: path, configuration: configuration)
+            // GRDB opens WAL databases with synchronous=NORMAL, which may lose the last commits in a power cut.
+            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+        } catch let error as GRDB.DatabaseError {
+            throw DatabaseError.cannotOpen(path: path, reason: error.message ?? "\(error.resultCode)")
+        } catch {
+            throw DatabaseError.cannotOpen(path: path, reason: error.localizedDescription)
+        }
+    }
+
+    public func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any Transaction) throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await pool.read { connection in
+                let transaction = SQLiteTransaction(connection)
+                defer { transaction.end() }
+                return try body(transaction)
+            }
+        } catch let error as GRDB.DatabaseError {
+            throw DatabaseError(error)
+        }
+    }
+
+    public func write<Value: Sendable>(
+        _ body: @escaping @Sendable (any Transaction) throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            let write = PendingWrite(
+                run: { transaction in
+                    let value = try body(transaction)
+                    return { continuation.resume(returning: value) }
+                },
+                fail: { continuation.resume(throwing: $0) })
+            let mustStart = pending.withLock { $0.append(write) }
+            if mustStart {
+                pool.asyncWriteWithoutTransaction { connection in self.commitPending(on: connection) }
+            }
+        }
+    }
+
+    public func close() async throws {
+        // The writer is serial: once this empty write is through, so is all that came before it.
+        try await write { _ in }
+        try pool.close()
+    }
+
+    private func commitPending(on connection: GRDB.Database) {
+        while true {
+            let group = pending.withLock { $0.take(atMost: Self.largestGroup) }
+            if group.isEmpty { return }
+            commit(group, on: connection)
+        }
+    }
+
+    /// Runs a group of writes in one transaction. Nobody hears of success before the commit is on disk.
+    private func commit(_ group: [PendingWrite], on connection: GRDB.Database) {
+        var outcomes: [@Sendable () -> Void] = []
+        do {
+            try connection.execute(sql: "BEGIN IMMEDIATE")
+            for write in group { outcomes.append(try run(write, on: connection)) }
+            try connection.execute(sql: "COMMIT")
+        } catch {
+            if connection.isInsideTransaction { try? connection.execute(sql: "ROLLBACK") }
+            let reason = (error as? GRDB.DatabaseError).map { DatabaseError($0) } ?? error
+            outcomes = group.map { write in { write.fail(reason) } }
+        }
+        for outcome in outcomes { outcome() }
+    }
+
+    /// Runs one write in a savepoint.
+    /// - Returns: what to tell its caller after the commit.
+    /// - Throws: only when SQLite has given up the transaction as a whole, as it does when the disk is full.
+    private func run(_ write: PendingWrite, on connection: GRDB.Database) throws -> @Sendable () -> Void {
+        let transaction = SQLiteTransaction(connection)
+        defer { transaction.end() }
+        try connection.cachedStatement(sql: "SAVEPOINT one").execute()
+        do {
+            let succeed = try write.run(transaction)
+            try connection.cachedStatement(sql: "RELEASE one").execute()
+            let actions = transaction.commitActions
+            return {
+                for action in actions { action() }
+                succeed()
+            }
+        } catch {
+            guard connection.isInsideTransaction else { throw error }
+            try connection.execute(sql: "ROLLBACK TO one")
+            try connection.execute(sql: "RELEASE one")
+            let reason = (error as? GRDB.DatabaseError).map { DatabaseError($0) } ?? error
+            return { write.fail(reason) }
+        }
+    }
+}
+
+/// A write that waits for its turn: `run` makes the changes and returns what to call after the commit.
+private struct PendingWrite: Sendable {
+    let run: @Sendable (any Transaction) throws -> @Sendable () -> Void
+    let fail: @Sendable (any Error) -> Void
+}
+
+/// The writes that wait, and whether somebody is already working them off.
+private struct PendingWrites {
+    private var writes: [PendingWrite] = []
+    private var isDraining = false
+
+    /// - Returns: whether the caller has to start working them off.
+    mutating func append(_ write: PendingWrite) -> Bool {
+        writes.append(write)
+        defer { isDraining = true }
+        return !isDraining
+    }
+
+    /// Takes the oldest. Empty means that the one who asked has finished.
+    mutating func take(atMost count: Int) -> [PendingWrite] {
+        let taken = Array(writes.prefix(count))
+        writes.removeFirst(taken.count)
+        isDraining = !taken.isEmpty
+        return taken
+    }
+}
+
+/// A GRDB connection for as long as a transaction is open.
+private final class SQLiteTransaction: Transaction {
+    private var connection: GRDB.Database?
+    private(set) var commitActions: [@Sendable () -> Void] = []
+
+    init(_ connection: GRDB.Database) { self.connection = connection }
+
+    func end() { connection = nil }
+
+    func execute(_ sql: SQL) throws -> Int {
+        let connection = try open()
+        let before = connection.totalChangesCount
+        try connection.cachedStatement(sql: sql.text).execute(arguments: sql.grdbArguments)
+        return connection.totalChangesCount - before
+    }
+
+    func rows(_ sql: SQL) throws -> [Row] {
+        let statement = try open().cachedStatement(sql: sql.text)
+        let columns = statement.columnNames
+        var rows: [Row] = []
+        let cursor = try GRDB.Row.fetchCursor(statement, arguments: sql.grdbArguments)
+        while let row = try cursor.next() {
+            rows.append(
+                Row(columns: columns, values: columns.indices.map { SQLValue(row[$0] as GRDB.DatabaseValue) }))
+        }
+        return rows
+    }
+
+    func onCommit(_ action: @escaping @Sendable () -> Void) { commitActions.append(action) }
+
+    private func open() throws -> GRDB.Database {
+        guard let connection else { throw DatabaseError.transactionIsOver }
+        return connection
+    }
+}
+
+extension SQL {
+    fileprivate var grdbArguments: StatementArguments {
+        StatementArguments(
+            arguments.map { value -> GRDB.DatabaseValue in
+                switch value {
+                case .null: .null
+                case .integer(let integer): integer.databaseValue
+                case .real(let real): real.databaseValue
+                case .text(let text): text.databaseValue
+                case .blob(let blob): blob.databaseValue
+                }
+            })
+    }
+}
+
+extension SQLValue {
+    fileprivate init(_ value: GRDB.DatabaseValue) {
+        switch value.storage {
+        case .null: self = .null
+        case .int64(let integer): self = .integer(integer)
+        case .double(let real): self = .real(real)
+        case .string(let text): self = .text(text)
+        case .blob(let blob): self = .blob(blob)
+        }
+    }
+}
+
+extension DatabaseError {
+    fileprivate init(_ error: GRDB.DatabaseError) {
+        let message = error.message ?? "\(error.resultCode)"
+        switch error.resultCode {
+        case .SQLITE_FULL: self = .diskFull
+        case .SQLITE_CONSTRAINT: self = .constraint(message)
+        default: self = .engine(message)
+        }
+    }
+}
