@@ -97,7 +97,7 @@ let package = Package(
         shared("Outbox", ["Contracts", "Messaging", "Persistence", lifecycle, log, metrics, tracing]),
         shared(
             "ServiceKit",
-            ["Telemetry", configuration, httpTypes, hummingbird, lifecycle, log, metrics, tracing, nio]),
+            ["Telemetry", configuration, httpTypes, hummingbird, lifecycle, log, metrics, tracing, nio, nioHTTP]),
 
         // Services
         service("Broker", [collections, crypto, nio]),

@@ -1,0 +1,66 @@
+import HTTPTypes
+public import Hummingbird
+public import Logging
+public import NIOCore
+public import ServiceLifecycle
+
+/// A service that has been put together: what answers its requests, and what runs beside.
+public struct Assembly: Sendable {
+    /// Answers requests.
+    public let responder: RouterResponder<ShopRequestContext>
+    /// What runs beside the HTTP server, in dependency order: each may use those before it. The HTTP server starts
+    /// after them and stops before them.
+    public let services: [any Service]
+
+    /// Closes the router: add all routes before.
+    ///
+    /// - Parameters:
+    ///   - router: from ``Chassis/router(accessLog:)``, with the service's routes.
+    ///   - services: what runs beside the HTTP server, in dependency order.
+    public init(router: Router<ShopRequestContext>, services: [any Service] = []) {
+        router.refuseOtherMethods()
+        self.responder = router.buildResponder()
+        self.services = services
+    }
+
+    /// The HTTP server, as it runs in production; tests give it to HummingbirdTesting. It doesn't run ``services``.
+    public func application(
+        configuration: ApplicationConfiguration = .init(), logger: Logger = .httpServer,
+        onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
+    ) -> Application<RouterResponder<ShopRequestContext>> {
+        // Longer than the 60 s after which HTTP clients commonly give up an idle connection, so that it is they who
+        // close, and never the server under a request that is already on its way.
+        Application(
+            responder: self.responder,
+            server: .http1(
+                configuration: .init(additionalChannelHandlers: [DepartureHandler()], idleTimeout: .seconds(75))),
+            configuration: configuration, onServerRunning: onServerRunning, logger: logger)
+    }
+}
+
+extension Logger {
+    /// The server's own chatter is left out; requests are logged by the chassis.
+    public static var httpServer: Logger {
+        var logger = Logger(label: "http")
+        logger.logLevel = .warning
+        return logger
+    }
+}
+
+extension Router<ShopRequestContext> {
+    /// Hummingbird answers 404 for a path that exists when the method doesn't. RFC 9110, section 15.5.6, has 405 with
+    /// `Allow` for it, so each path gets a route for each method that it lacks.
+    fileprivate func refuseOtherMethods() {
+        let methodsByPath = Dictionary(grouping: self.routes, by: \.path.description)
+        for (path, routes) in methodsByPath {
+            var allowed = Set(routes.map(\.method))
+            if allowed.contains(.get) { allowed.insert(.head) }
+            let allow = Array(allowed)
+            for method in Request.knownMethods where !allowed.contains(method) {
+                self.on(routes.first?.path ?? RouterPath(path), method: method) { request, _ -> Response in
+                    throw Problem.methodNotAllowed(request.method, allow: allow)
+                }
+            }
+        }
+    }
+}
