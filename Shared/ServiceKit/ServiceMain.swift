@@ -28,7 +28,7 @@ public enum ServiceMain {
     ///   - build: puts the service together; it may open its database and throw.
     public static func run(
         _ name: String, defaultPort: Int, openAPI: [UInt8], about: String = "", variables: [EnvironmentVariable] = [],
-        build: (Chassis) async throws -> Assembly
+        build: @Sendable (Chassis) async throws -> Assembly
     ) async -> Never {
         let help = Help(service: name, defaultPort: defaultPort, about: about, variables: variables)
         switch CommandLine.arguments.dropFirst().first {
@@ -57,7 +57,7 @@ public enum ServiceMain {
     }
 
     private static func serve(
-        _ configuration: ServiceConfiguration, openAPI: [UInt8], build: (Chassis) async throws -> Assembly
+        _ configuration: ServiceConfiguration, openAPI: [UInt8], build: @Sendable (Chassis) async throws -> Assembly
     ) async throws {
         // A service waits far more than it computes; a loop for each core would only cost memory.
         NIOSingletons.groupLoopCountSuggestion = min(2, System.coreCount)
