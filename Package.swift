@@ -4,11 +4,13 @@ import PackageDescription
 /// What every target of ours is compiled with: the Swift 6 language mode, and a warning is an error.
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
-/// A library in `Shared/`, with its tests in `Tests/`.
-func shared(_ name: String, _ dependencies: [Target.Dependency] = []) -> [Target] {
+/// A library in `Shared/`, with its tests in `Tests/`, which may need more than it does.
+func shared(
+    _ name: String, _ dependencies: [Target.Dependency] = [], testing: [Target.Dependency] = []
+) -> [Target] {
     [
         .target(name: name, dependencies: dependencies, path: "Shared/\(name)", swiftSettings: strict),
-        tests(name, dependencies),
+        tests(name, dependencies + testing),
     ]
 }
 
@@ -97,7 +99,8 @@ let package = Package(
         shared("Outbox", ["Contracts", "Messaging", "Persistence", lifecycle, log, metrics, tracing]),
         shared(
             "ServiceKit",
-            ["Telemetry", configuration, httpTypes, hummingbird, lifecycle, log, metrics, tracing, nio, nioHTTP]),
+            ["Telemetry", configuration, httpTypes, hummingbird, lifecycle, log, metrics, tracing, nio, nioHTTP],
+            testing: [hummingbirdTesting]),
 
         // Services
         service("Broker", [collections, crypto, nio]),

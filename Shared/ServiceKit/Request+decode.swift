@@ -45,10 +45,11 @@ extension Request {
         guard self.hasJSONBody else { throw Problem.unsupportedMediaType(expected: "application/json") }
         let buffer = try await self.bytes(maxBytes: maxBytes)
         guard buffer.readableBytes > 0 else { throw Problem.malformed("The body is empty; send a JSON object.") }
+        let data = Data(buffer.readableBytesView)
         do {
-            return try decoder.decode(type, from: Data(buffer.readableBytesView))
+            return try decoder.decode(type, from: data)
         } catch let error as DecodingError {
-            throw Problem(error)
+            throw Problem(error, in: data)
         }
     }
 
@@ -58,58 +59,4 @@ extension Request {
         let mediaType = contentType.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
         return mediaType == "application/json" || mediaType.hasSuffix("+json")
     }
-}
-
-extension Problem {
-    /// Says which member is wrong and what it must be, in words for somebody who doesn't know Swift.
-    init(_ error: DecodingError) {
-        switch error {
-        case .keyNotFound(let key, let context):
-            let field = (context.codingPath + [key]).fieldPath
-            self = .invalid(field: field, "'\(field)' is missing.")
-        case .valueNotFound(_, let context):
-            let field = context.codingPath.fieldPath
-            self = .invalid(field: field.nilIfEmpty, "\(field.asSubject) must not be null.")
-        case .typeMismatch(let type, let context):
-            let field = context.codingPath.fieldPath
-            self = .invalid(field: field.nilIfEmpty, "\(field.asSubject) must be \(Self.words(for: type)).")
-        case .dataCorrupted(let context) where context.codingPath.isEmpty && context.underlyingError != nil:
-            self = .malformed("The body isn't JSON; check its syntax.")
-        case .dataCorrupted(let context):
-            let field = context.codingPath.fieldPath
-            self = .invalid(field: field.nilIfEmpty, "\(field.asSubject) is not valid: \(context.debugDescription)")
-        @unknown default:
-            self = .malformed("The body can't be read; check it against the service's openapi.yaml.")
-        }
-    }
-
-    private static func words(for type: any Any.Type) -> String {
-        switch type {
-        case is String.Type: "a string"
-        case is Bool.Type: "true or false"
-        case is any FixedWidthInteger.Type: "a whole number"
-        case is any BinaryFloatingPoint.Type, is Decimal.Type: "a number"
-        case is [Any].Type: "a list"
-        case is [String: Any].Type: "an object"
-        default: "of another type"
-        }
-    }
-}
-
-extension [any CodingKey] {
-    /// `items[0].sku`
-    fileprivate var fieldPath: String {
-        self.reduce(into: "") { path, key in
-            if let index = key.intValue {
-                path += "[\(index)]"
-            } else {
-                path += path.isEmpty ? key.stringValue : ".\(key.stringValue)"
-            }
-        }
-    }
-}
-
-extension String {
-    fileprivate var nilIfEmpty: String? { self.isEmpty ? nil : self }
-    fileprivate var asSubject: String { self.isEmpty ? "The body" : "'\(self)'" }
 }

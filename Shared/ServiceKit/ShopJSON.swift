@@ -1,4 +1,5 @@
 public import Foundation
+import Telemetry
 
 /// How the shop's HTTP bodies are written and read: dates in RFC 3339 with milliseconds, members sorted, so that the
 /// same answer is the same bytes each time.
@@ -9,7 +10,7 @@ public enum ShopJSON {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in
             var container = encoder.singleValueContainer()
-            try container.encode(date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+            try container.encode(date.rfc3339)
         }
         return encoder
     }

@@ -52,7 +52,7 @@ public struct JSONLogHandler: LogHandler {
 
         var line = JSONWriter()
         line.object { line in
-            line.field(Field.time, Date.now.formatted(Self.timeFormat))
+            line.field(Field.time, Date.now.rfc3339)
             line.field(Field.level, event.level.rawValue)
             line.field(Field.service, self.service)
             line.field(Field.logger, self.label)
@@ -65,8 +65,6 @@ public struct JSONLogHandler: LogHandler {
         line.newline()
         self.write(line.bytes)
     }
-
-    private static let timeFormat = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
     private enum Field {
         static let time = "time"

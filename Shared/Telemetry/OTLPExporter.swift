@@ -25,12 +25,19 @@ public final class OTLPExporter: Service, SpanSink {
 
     typealias Send = @Sendable ([UInt8]) async -> Answer
 
-    private static let batchSize = 512
-    /// How long the first span waits for company. At this and `capacity` it takes 20,000 spans a second to overflow.
-    private static let linger = Duration.milliseconds(200)
-    private static let flushTime = Duration.seconds(2)
-    private static let backoff = (first: Duration.seconds(1), last: Duration.seconds(30))
+    struct Timing: Sendable {
+        /// How long the first span waits for company. At this and 4,096 spans it takes 20,000 a second to overflow.
+        var linger = Duration.milliseconds(200)
+        /// How long graceful shutdown may take.
+        var flush = Duration.seconds(2)
+        /// How long to wait before the second attempt; it doubles each time up to `longestPause`.
+        var firstPause = Duration.seconds(1)
+        var longestPause = Duration.seconds(30)
+    }
 
+    private static let batchSize = 512
+
+    private let timing: Timing
     private let buffer: SpanBuffer
     private let encoding: OTLPEncoding
     private let send: Send
@@ -65,7 +72,7 @@ public final class OTLPExporter: Service, SpanSink {
 
     init(
         endpoint: String, service: String, metrics: PrometheusRegistry, logger: Logger, capacity: Int,
-        send: @escaping Send, close: @escaping @Sendable () async -> Void
+        timing: Timing = Timing(), send: @escaping Send, close: @escaping @Sendable () async -> Void
     ) {
         self.buffer = SpanBuffer(capacity: capacity)
         self.encoding = OTLPEncoding(resource: [
@@ -74,6 +81,7 @@ public final class OTLPExporter: Service, SpanSink {
             ("process.pid", String(ProcessInfo.processInfo.processIdentifier)),
             ("telemetry.sdk.language", "swift"),
         ])
+        self.timing = timing
         self.send = send
         self.close = close
         self.endpoint = endpoint
@@ -98,7 +106,7 @@ public final class OTLPExporter: Service, SpanSink {
                 // When the task is cancelled instead, this ends at once and takes the export with it.
                 guard (try? await gracefulShutdown()) != nil else { return }
                 self.buffer.close()
-                try? await Task.sleep(for: Self.flushTime)
+                try? await Task.sleep(for: self.timing.flush)
             }
             await group.next()
             group.cancelAll()
@@ -109,7 +117,7 @@ public final class OTLPExporter: Service, SpanSink {
 
     private func exportUntilClosed() async {
         for await _ in self.buffer.filled {
-            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.linger) }
+            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: self.timing.linger) }
             await self.drain()
         }
         await self.drain()
@@ -125,7 +133,7 @@ public final class OTLPExporter: Service, SpanSink {
 
     private func deliver(_ batch: [FinishedSpan]) async {
         let body = self.encoding.request(batch)
-        var pause = Self.backoff.first
+        var pause = self.timing.firstPause
         while true {
             switch await self.send(body) {
             case .accepted:
@@ -144,7 +152,7 @@ public final class OTLPExporter: Service, SpanSink {
                 self.note(isAway: true, reason: reason)
                 let wait = pause
                 try? await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
-                pause = min(pause * 2, Self.backoff.last)
+                pause = min(pause * 2, self.timing.longestPause)
             }
         }
     }

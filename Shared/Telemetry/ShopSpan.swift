@@ -49,39 +49,49 @@ public final class ShopSpan: Tracing.Span {
 
     public let context: ServiceContext
     public let isRecording: Bool
-    private let state: Mutex<FinishedSpan?>
+    private struct State {
+        /// nil once it has ended, or from the start when nothing is recorded.
+        var span: FinishedSpan?
+        var hasRecordedError = false
+    }
+
+    private let state: Mutex<State>
     private let sinks: [any SpanSink]
 
     init(_ span: FinishedSpan, context: ServiceContext, sinks: [any SpanSink]) {
         self.context = context
         self.sinks = sinks
         self.isRecording = span.spanContext.isSampled && !sinks.isEmpty
-        self.state = Mutex(self.isRecording ? span : nil)
+        self.state = Mutex(State(span: self.isRecording ? span : nil))
     }
 
     public var operationName: String {
-        get { self.state.withLock { $0?.name ?? "" } }
-        set { self.state.withLock { $0?.name = newValue } }
+        get { self.state.withLock { $0.span?.name ?? "" } }
+        set { self.state.withLock { $0.span?.name = newValue } }
     }
 
     public var attributes: SpanAttributes {
-        get { self.state.withLock { $0?.attributes ?? [:] } }
-        set { self.state.withLock { $0?.attributes = newValue } }
+        get { self.state.withLock { $0.span?.attributes ?? [:] } }
+        set { self.state.withLock { $0.span?.attributes = newValue } }
     }
 
     public func setStatus(_ status: SpanStatus) {
-        self.state.withLock { $0?.status = status }
+        self.state.withLock { state in
+            // After `recordError` comes `withSpan` with a bare error status, which says less than what is known.
+            if status == SpanStatus(code: .error), state.hasRecordedError { return }
+            state.span?.status = status
+        }
     }
 
     public func addEvent(_ event: SpanEvent) {
-        self.state.withLock { span in
-            if let count = span?.events.count, count < Self.limit { span?.events.append(event) }
+        self.state.withLock { state in
+            if let count = state.span?.events.count, count < Self.limit { state.span?.events.append(event) }
         }
     }
 
     public func addLink(_ link: SpanLink) {
-        self.state.withLock { span in
-            if let count = span?.links.count, count < Self.limit { span?.links.append(link) }
+        self.state.withLock { state in
+            if let count = state.span?.links.count, count < Self.limit { state.span?.links.append(link) }
         }
     }
 
@@ -96,18 +106,21 @@ public final class ShopSpan: Tracing.Span {
         attributes["exception.type"] = type
         attributes["exception.message"] = String(describing: error)
         self.addEvent(SpanEvent(name: "exception", at: instant(), attributes: attributes))
-        guard !(error is CancellationError) else { return }
-        self.state.withLock { span in
-            guard span?.status == nil else { return }
-            span?.status = SpanStatus(code: .error, message: String(describing: error))
-            if span?.attributes[AttributeName.errorType] == nil { span?.attributes[AttributeName.errorType] = type }
+        let isFailure = !(error is CancellationError)
+        self.state.withLock { state in
+            state.hasRecordedError = true
+            guard isFailure, state.span?.status == nil else { return }
+            state.span?.status = SpanStatus(code: .error, message: String(describing: error))
+            if state.span?.attributes[AttributeName.errorType] == nil {
+                state.span?.attributes[AttributeName.errorType] = type
+            }
         }
     }
 
     public func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
-        let ended = self.state.withLock { span -> FinishedSpan? in
-            defer { span = nil }
-            return span
+        let ended = self.state.withLock { state in
+            defer { state.span = nil }
+            return state.span
         }
         guard var ended else { return }
         ended.endNanoseconds = instant().nanosecondsSinceEpoch
