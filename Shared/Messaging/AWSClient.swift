@@ -1,0 +1,117 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+
+/// An answer of AWS, or of the broker in its place, that says no.
+public struct AWSError: Error, Equatable, CustomStringConvertible {
+    /// The HTTP status.
+    public let status: Int
+    /// The error code that SDKs show, such as `AWS.SimpleQueueService.NonExistentQueue`.
+    public let code: String
+    public let message: String
+
+    public var description: String { "\(code) (\(status)): \(message)" }
+}
+
+/// Sends signed requests to one SNS/SQS endpoint.
+struct AWSClient: Sendable {
+    let http: HTTPClient
+    /// Such as `http://127.0.0.1:4566`.
+    let endpoint: String
+    let region: String
+    let credentials: AWSCredentials
+
+    private static let largestAnswerBytes = 16 * 1024 * 1024
+
+    /// Calls an SQS operation (AWS JSON 1.0).
+    func sqs<Output: Decodable>(
+        _ operation: String, _ input: some Encodable & Sendable, timeout: Duration = .seconds(10),
+        returning output: Output.Type = Output.self
+    ) async throws -> Output {
+        let answer = try await send(
+            service: "sqs",
+            headers: [
+                "content-type": "application/x-amz-json-1.0", "x-amz-target": "AmazonSQS.\(operation)",
+            ],
+            body: try JSONEncoder().encode(input), timeout: timeout)
+        guard answer.status == 200 else {
+            let problem = try? JSONDecoder().decode(JSONProblem.self, from: answer.body)
+            let queryCode = answer.queryError?.split(separator: ";").first.map(String.init)
+            let type = problem?.__type.split(separator: "#").last.map(String.init)
+            throw AWSError(
+                status: answer.status, code: queryCode ?? type ?? "Unknown",
+                message: problem?.message ?? String(decoding: answer.body.prefix(200), as: UTF8.self))
+        }
+        // Operations without a result answer with an empty body.
+        return try JSONDecoder().decode(Output.self, from: answer.body.isEmpty ? Data("{}".utf8) : answer.body)
+    }
+
+    /// Calls an SNS operation (Query protocol).
+    func sns(_ action: String, _ parameters: [(String, String)]) async throws -> XMLElement {
+        let form = ([("Action", action), ("Version", "2010-03-31")] + parameters)
+            .map { "\(Self.percentEncode($0.0))=\(Self.percentEncode($0.1))" }.joined(separator: "&")
+        let answer = try await send(
+            service: "sns", headers: ["content-type": "application/x-www-form-urlencoded; charset=utf-8"],
+            body: Data(form.utf8), timeout: .seconds(10))
+        let xml = XMLElement(parsing: String(decoding: answer.body, as: UTF8.self))
+        guard answer.status == 200, let xml else {
+            let error = xml?.first("Error")
+            throw AWSError(
+                status: answer.status, code: error?.text(of: "Code") ?? "Unknown",
+                message: error?.text(of: "Message") ?? String(decoding: answer.body.prefix(200), as: UTF8.self))
+        }
+        return xml
+    }
+
+    private struct JSONProblem: Decodable {
+        let __type: String
+        let message: String?
+    }
+
+    private struct Answer {
+        let status: Int
+        let queryError: String?
+        let body: Data
+    }
+
+    private func send(
+        service: String, headers: [String: String], body: Data, timeout: Duration
+    ) async throws -> Answer {
+        var headers = headers
+        headers["host"] = Self.authority(of: endpoint)
+        let signer = SigV4(credentials: credentials, region: region, service: service)
+        let signature = signer.sign(headers: headers, body: body, at: Date())
+        var request = HTTPClientRequest(url: endpoint + "/")
+        request.method = .POST
+        for (name, value) in headers.merging(signature, uniquingKeysWith: { $1 }) {
+            request.headers.add(name: name, value: value)
+        }
+        request.body = .bytes(ByteBuffer(bytes: body))
+        let response = try await http.execute(request, timeout: TimeAmount(timeout))
+        let bytes = try await response.body.collect(upTo: Self.largestAnswerBytes)
+        return Answer(
+            status: Int(response.status.code),
+            queryError: response.headers.first(name: "x-amzn-query-error"), body: Data(bytes.readableBytesView))
+    }
+
+    private static func authority(of url: String) -> String {
+        let rest = url.range(of: "://").map { url[$0.upperBound...] } ?? url[...]
+        return String(rest.prefix { $0 != "/" })
+    }
+
+    private static func percentEncode(_ text: String) -> String {
+        var encoded = ""
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                encoded.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let hex = String(byte, radix: 16, uppercase: true)
+                encoded += hex.count == 1 ? "%0\(hex)" : "%\(hex)"
+            }
+        }
+        return encoded
+    }
+}

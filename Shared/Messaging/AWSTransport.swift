@@ -1,0 +1,219 @@
+import AsyncHTTPClient
+import Contracts
+import Foundation
+import Synchronization
+
+/// Amazon SNS and SQS, or anything that speaks their protocols.
+public final class AWSTransport: MessageTransport {
+    private let client: AWSClient
+    /// Deliveries of a message before the broker itself moves it to the dead letters.
+    private let maxReceiveCount: Int
+    private let names = Mutex(Names())
+
+    /// What the broker called the channels when they were made.
+    private struct Names {
+        var queueURLs: [Queue: String] = [:]
+        var topicARNs: [Topic: String] = [:]
+    }
+
+    /// - Parameters:
+    ///   - http: shared by the process; its owner shuts it down.
+    ///   - endpoint: base URL of SNS and SQS.
+    public init(
+        http: HTTPClient, endpoint: String, region: String, credentials: AWSCredentials, maxReceiveCount: Int
+    ) {
+        client = AWSClient(http: http, endpoint: endpoint, region: region, credentials: credentials)
+        self.maxReceiveCount = maxReceiveCount
+    }
+
+    public func send(
+        _ messages: [OutboundMessage], to destination: Destination
+    ) async throws -> [SendRefusal?] {
+        switch destination {
+        case .queue(let queue): try await send(messages, to: queue)
+        case .topic(let topic): try await publish(messages, on: topic)
+        }
+    }
+
+    private func send(_ messages: [OutboundMessage], to queue: Queue) async throws -> [SendRefusal?] {
+        let output: SQS.SendMessageBatch.Output = try await client.sqs(
+            "SendMessageBatch",
+            SQS.SendMessageBatch(
+                QueueUrl: try await url(of: queue),
+                Entries: messages.enumerated().map { index, message in
+                    .init(
+                        Id: "\(index)", MessageBody: message.body,
+                        DelaySeconds: message.delay > .zero ? message.delay.wholeSeconds : nil,
+                        MessageAttributes: message.attributes.mapValues(SQS.Attribute.init))
+                }))
+        let accepted = Set((output.Successful ?? []).map(\.Id))
+        let failed = Dictionary(
+            (output.Failed ?? []).map { ($0.Id, SendRefusal(code: $0.Code, message: $0.Message ?? "")) },
+            uniquingKeysWith: { first, _ in first })
+        return messages.indices.map { index in
+            accepted.contains("\(index)") ? nil : failed["\(index)"] ?? .missingFromAnswer
+        }
+    }
+
+    private func publish(_ messages: [OutboundMessage], on topic: Topic) async throws -> [SendRefusal?] {
+        var parameters = [("TopicArn", try await arn(of: topic))]
+        for (index, message) in messages.enumerated() {
+            let entry = "PublishBatchRequestEntries.member.\(index + 1)"
+            parameters += [("\(entry).Id", "\(index)"), ("\(entry).Message", message.body)]
+            for (number, attribute) in message.attributes.sorted(by: { $0.key < $1.key }).enumerated() {
+                let prefix = "\(entry).MessageAttributes.entry.\(number + 1)"
+                parameters += [
+                    ("\(prefix).Name", attribute.key), ("\(prefix).Value.DataType", "String"),
+                    ("\(prefix).Value.StringValue", attribute.value),
+                ]
+            }
+        }
+        let result = try await client.sns("PublishBatch", parameters)
+        let accepted = Set((result.first("Successful")?.children ?? []).compactMap { $0.text(of: "Id") })
+        let failed = result.first("Failed")?.children ?? []
+        return messages.indices.map { index in
+            if accepted.contains("\(index)") { return nil }
+            guard let entry = failed.first(where: { $0.text(of: "Id") == "\(index)" }) else {
+                return .missingFromAnswer
+            }
+            return SendRefusal(code: entry.text(of: "Code") ?? "Unknown", message: entry.text(of: "Message") ?? "")
+        }
+    }
+
+    public func receive(
+        from queue: Queue, atMost count: Int, wait: Duration, visibilityTimeout: Duration
+    ) async throws -> [InboundMessage] {
+        let output: SQS.ReceiveMessage.Output = try await client.sqs(
+            "ReceiveMessage",
+            SQS.ReceiveMessage(
+                QueueUrl: try await url(of: queue), MaxNumberOfMessages: count, WaitTimeSeconds: wait.wholeSeconds,
+                VisibilityTimeout: visibilityTimeout.wholeSeconds),
+            timeout: wait + .seconds(10))
+        return (output.Messages ?? []).map { message in
+            InboundMessage(
+                id: message.MessageId, receiptHandle: message.ReceiptHandle, body: message.Body,
+                attributes: (message.MessageAttributes ?? [:]).compactMapValues(\.StringValue),
+                receiveCount: message.Attributes?["ApproximateReceiveCount"].flatMap { Int($0) } ?? 1)
+        }
+    }
+
+    public func acknowledge(_ message: InboundMessage, on queue: Queue) async throws {
+        let _: SQS.Nothing = try await client.sqs(
+            "DeleteMessage",
+            SQS.DeleteMessage(QueueUrl: try await url(of: queue), ReceiptHandle: message.receiptHandle))
+    }
+
+    public func changeVisibility(of message: InboundMessage, on queue: Queue, to delay: Duration) async throws {
+        let _: SQS.Nothing = try await client.sqs(
+            "ChangeMessageVisibility",
+            SQS.ChangeMessageVisibility(
+                QueueUrl: try await url(of: queue), ReceiptHandle: message.receiptHandle,
+                VisibilityTimeout: delay.wholeSeconds))
+    }
+
+    public func deadLetter(_ message: InboundMessage, on queue: Queue, reason: String) async throws {
+        var attributes = message.attributes
+        attributes["reason"] = reason
+        let copy = OutboundMessage(body: message.body, attributes: attributes)
+        if let refusal = try await send([copy], to: queue.deadLetters).first ?? nil { throw refusal }
+        try await acknowledge(message, on: queue)
+    }
+}
+
+// MARK: - Topology
+
+extension AWSTransport {
+    public func ensure(_ topology: Topology) async throws {
+        var arns: [Queue: String] = [:]
+        for queue in topology.queues { arns[queue] = try await create(queue) }
+        for topic in topology.topics { _ = try await create(topic) }
+        for subscription in topology.subscriptions {
+            try await subscribe(subscription, endpoint: arns[subscription.queue] ?? "")
+        }
+    }
+
+    /// Makes a queue with its dead letters.
+    /// - Returns: its ARN.
+    private func create(_ queue: Queue) async throws -> String {
+        let deadLetters = try await createQueue(named: queue.deadLetters, attributes: [:])
+        let redrive = #"{"deadLetterTargetArn":"\#(deadLetters)","maxReceiveCount":\#(maxReceiveCount)}"#
+        return try await createQueue(named: queue, attributes: ["RedrivePolicy": redrive])
+    }
+
+    private func createQueue(named queue: Queue, attributes: [String: String]) async throws -> String {
+        let url: String
+        do {
+            let output: SQS.QueueURL = try await client.sqs(
+                "CreateQueue", SQS.CreateQueue(QueueName: queue.rawValue, Attributes: attributes))
+            url = output.QueueUrl
+        } catch let error as AWSError where error.code == "QueueAlreadyExists" {
+            // It is there with other attributes, for example from an earlier version of the shop.
+            url = try await lookUp(queue)
+            let _: SQS.Nothing = try await client.sqs(
+                "SetQueueAttributes", SQS.SetQueueAttributes(QueueUrl: url, Attributes: attributes))
+        }
+        names.withLock { $0.queueURLs[queue] = url }
+        let output: SQS.GetQueueAttributes.Output = try await client.sqs(
+            "GetQueueAttributes", SQS.GetQueueAttributes(QueueUrl: url, AttributeNames: ["QueueArn"]))
+        return output.Attributes?["QueueArn"] ?? ""
+    }
+
+    private func create(_ topic: Topic) async throws -> String {
+        let result = try await client.sns("CreateTopic", [("Name", topic.rawValue)])
+        let arn = result.text(of: "TopicArn") ?? ""
+        names.withLock { $0.topicARNs[topic] = arn }
+        return arn
+    }
+
+    private func subscribe(_ subscription: Topology.Subscription, endpoint: String) async throws {
+        let topic = try await arn(of: subscription.topic)
+        let types = subscription.types.map { "\"\($0)\"" }.joined(separator: ",")
+        let policy = #"{"type":[\#(types)]}"#
+        let address = [("TopicArn", topic), ("Protocol", "sqs"), ("Endpoint", endpoint)]
+        do {
+            _ = try await client.sns(
+                "Subscribe",
+                address + [
+                    ("ReturnSubscriptionArn", "true"),
+                    ("Attributes.entry.1.key", "RawMessageDelivery"), ("Attributes.entry.1.value", "true"),
+                    ("Attributes.entry.2.key", "FilterPolicy"), ("Attributes.entry.2.value", policy),
+                ])
+        } catch let error as AWSError where error.code == "InvalidParameter" {
+            // The subscription is there with another filter, for example from an earlier version of the shop.
+            let existing = try await client.sns("Subscribe", address + [("ReturnSubscriptionArn", "true")])
+            _ = try await client.sns(
+                "SetSubscriptionAttributes",
+                [
+                    ("SubscriptionArn", existing.text(of: "SubscriptionArn") ?? ""),
+                    ("AttributeName", "FilterPolicy"), ("AttributeValue", policy),
+                ])
+        }
+    }
+
+    private func url(of queue: Queue) async throws -> String {
+        if let url = names.withLock({ $0.queueURLs[queue] }) { return url }
+        let url = try await lookUp(queue)
+        names.withLock { $0.queueURLs[queue] = url }
+        return url
+    }
+
+    private func lookUp(_ queue: Queue) async throws -> String {
+        let output: SQS.QueueURL = try await client.sqs("GetQueueUrl", SQS.GetQueueURL(QueueName: queue.rawValue))
+        return output.QueueUrl
+    }
+
+    private func arn(of topic: Topic) async throws -> String {
+        if let arn = names.withLock({ $0.topicARNs[topic] }) { return arn }
+        return try await create(topic)
+    }
+}
+
+extension SendRefusal {
+    fileprivate static let missingFromAnswer = SendRefusal(
+        code: "Unknown", message: "the broker's answer doesn't mention the message")
+}
+
+extension Duration {
+    /// Rounded up.
+    var wholeSeconds: Int { Int(components.seconds) + (components.attoseconds > 0 ? 1 : 0) }
+}
