@@ -53,8 +53,10 @@ struct XMLElement {
 
     private static func unescape(_ text: Substring) -> String {
         guard text.contains("&") else { return String(text) }
-        return text.replacing("&lt;", with: "<").replacing("&gt;", with: ">").replacing("&quot;", with: "\"")
-            .replacing("&apos;", with: "'").replacing("&#39;", with: "'").replacing("&#34;", with: "\"")
-            .replacing("&amp;", with: "&")
+        let entities = [
+            ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&#34;", "\""),
+            ("&amp;", "&"),
+        ]
+        return entities.reduce(String(text)) { $0.replacing($1.0, with: $1.1) }
     }
 }
