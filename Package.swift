@@ -96,7 +96,7 @@ let package = Package(
         shared("Persistence", [grdb]),
         shared("Webhooks", [crypto]),
         shared("Messaging", ["Contracts", "Telemetry", crypto, httpClient, lifecycle, log, metrics, tracing, nio]),
-        shared("Outbox", ["Contracts", "Messaging", "Persistence", lifecycle, log, metrics, tracing]),
+        shared("Outbox", ["Contracts", "Messaging", "Persistence", "Telemetry", lifecycle, log, metrics, tracing]),
         shared(
             "ServiceKit",
             ["Telemetry", configuration, httpTypes, hummingbird, lifecycle, log, metrics, tracing, nio, nioHTTP],

@@ -37,7 +37,7 @@ struct AWSClient: Sendable {
         guard answer.status == 200 else {
             let problem = try? JSONDecoder().decode(JSONProblem.self, from: answer.body)
             let queryCode = answer.queryError?.split(separator: ";").first.map(String.init)
-            let type = problem?.__type.split(separator: "#").last.map(String.init)
+            let type = problem?.type.split(separator: "#").last.map(String.init)
             throw AWSError(
                 status: answer.status, code: queryCode ?? type ?? "Unknown",
                 message: problem?.message ?? String(decoding: answer.body.prefix(200), as: UTF8.self))
@@ -64,8 +64,13 @@ struct AWSClient: Sendable {
     }
 
     private struct JSONProblem: Decodable {
-        let __type: String
+        let type: String
         let message: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case type = "__type"
+            case message
+        }
     }
 
     private struct Answer {

@@ -68,6 +68,11 @@ public protocol SQLBindable {
     var sqlValue: SQLValue { get }
 }
 
+extension SQLValue: SQLBindable {
+    /// Itself; what an optional is bound as: `\(note.sqlValue)`.
+    public var sqlValue: SQLValue { self }
+}
+
 /// A type that can be read from a column.
 public protocol SQLReadable {
     /// Reads a column's value, or `nil` if it is of another type.

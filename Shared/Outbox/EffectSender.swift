@@ -1,0 +1,162 @@
+import Contracts
+import Foundation
+import Logging
+import Messaging
+import Metrics
+import Persistence
+import ServiceLifecycle
+import Synchronization
+import Tracing
+
+/// Works off a database's effects: performs each outside any transaction, then, in one transaction, records what came
+/// of it and removes the row. A crash in between performs an effect again, with the same idempotency key.
+public struct EffectSender<WaitClock: Clock<Duration>>: Service {
+    private let database: any Database
+    private let effects: Effects
+    private let outbox: Outbox?
+    private let retry: RetryPolicy
+    private let logger: Logger
+    private let clock: WaitClock
+    private let concurrency: Int
+    private var performers: [String: Performer] = [:]
+    private let busy = Busy()
+
+    /// Performs an effect and returns what to write down about it.
+    private typealias Performer =
+        @Sendable (EffectRow) async throws -> @Sendable (any Transaction) throws -> [OutgoingMessage]
+
+    /// - Parameters:
+    ///   - outbox: takes the messages that come of effects; `nil` where none do.
+    ///   - retry: how long to wait after a failure. There is no last attempt.
+    ///   - concurrency: how many effects are performed at once.
+    public init(
+        database: any Database, effects: Effects, outbox: Outbox?, logger: Logger,
+        retry: RetryPolicy = RetryPolicy(base: .milliseconds(500), longest: .seconds(60)), concurrency: Int = 16,
+        clock: WaitClock = ContinuousClock()
+    ) {
+        self.database = database
+        self.effects = effects
+        self.outbox = outbox
+        self.logger = logger
+        self.retry = retry
+        self.concurrency = concurrency
+        self.clock = clock
+    }
+
+    /// Says how effects of a type are performed.
+    /// - Parameters:
+    ///   - perform: talks to the other side, giving it the key. What can't succeed however often it is tried is an
+    ///     outcome, not an error.
+    ///   - record: writes the outcome down and returns the messages that come of it.
+    public mutating func on<Kind: Effect, Outcome: Sendable>(
+        _ kind: Kind.Type,
+        perform: @escaping @Sendable (_ effect: Kind, _ key: String) async throws -> Outcome,
+        record: @escaping @Sendable (Kind, Outcome, MessageContext, any Transaction) throws -> [OutgoingMessage]
+    ) {
+        performers[Kind.kind] = { row in
+            let effect: Kind = try ContractJSON.decode(from: row.payload)
+            let outcome = try await perform(effect, row.idempotencyKey)
+            return { try record(effect, outcome, row.context, $0) }
+        }
+    }
+
+    /// Runs until shutdown, then finishes what is in hand.
+    public func run() async throws {
+        let slots = WorkSlots(concurrency)
+        await withDiscardingTaskGroup { group in
+            while !Task.isShuttingDownGracefully, !Task.isCancelled {
+                let free = await slots.take(upTo: concurrency)
+                let (due, next) = await nextEffects(atMost: free)
+                slots.give(back: free - due.count)
+                for row in due {
+                    group.addTask {
+                        await work(on: row)
+                        slots.give()
+                    }
+                }
+                if due.isEmpty { await pause(until: next) }
+            }
+        }
+    }
+
+    /// - Returns: the effects that are due, and the time of the first one that isn't.
+    private func nextEffects(atMost count: Int) async -> (due: [EffectRow], next: Date?) {
+        do {
+            let inHand = busy.ids
+            let rows = try await database.read { try EffectRow.next(count, except: inHand, in: $0) }
+            let now = Date()
+            let due = rows.filter { $0.dueAt <= now }.prefix(count)
+            busy.insert(due.map(\.id))
+            return (Array(due), rows.first { $0.dueAt > now }?.dueAt)
+        } catch {
+            logger.error("the effects can't be read and are looked for again in 1 s", metadata: ["error": "\(error)"])
+            return ([], Date(timeIntervalSinceNow: 1))
+        }
+    }
+
+    /// Waits for a new or postponed effect, or for the time at which the next one is due.
+    private func pause(until next: Date?) async {
+        let deadline = next.map { clock.now.advanced(by: .seconds(max(0, $0.timeIntervalSinceNow) + 0.001)) }
+        await cancelWhenGracefulShutdown { await effects.written.wait(until: deadline, clock: clock) }
+    }
+
+    private func work(on row: EffectRow) async {
+        await withSpan("perform \(row.kind)", context: row.context.serviceContext, ofKind: .client) { span in
+            span.attributes["shop.effect.attempt"] = row.attempts + 1
+            do {
+                guard let perform = performers[row.kind] else { throw UnknownEffect(kind: row.kind) }
+                let record = try await perform(row)
+                let context = MessageContext.current()
+                try await database.write { transaction in
+                    let messages = try record(transaction)
+                    try outbox?.append(messages, context: context, in: transaction)
+                    try row.remove(in: transaction)
+                }
+                count(row, "done")
+            } catch {
+                span.recordError(error)
+                count(row, "failed")
+                await postpone(row, after: error)
+            }
+        }
+        busy.remove(row.id)
+        effects.written.raise()
+    }
+
+    private func postpone(_ row: EffectRow, after error: any Error) async {
+        let delay = retry.delay(attempt: row.attempts + 1)
+        logger.warning(
+            "an effect failed and is tried again",
+            metadata: [
+                "kind": "\(row.kind)", "key": "\(row.idempotencyKey)", "attempt": "\(row.attempts + 1)",
+                "delay_s": "\(delay.inSeconds)", "error": "\(error)",
+            ])
+        do {
+            let date = Date(timeIntervalSinceNow: delay.inSeconds)
+            try await database.write { try row.postpone(to: date, error: "\(error)", in: $0) }
+        } catch {
+            logger.error("a failed effect could not be postponed", metadata: ["error": "\(error)"])
+            // Without the row's new time it is due at once; this keeps the loop from running hot meanwhile.
+            try? await clock.sleep(for: delay)
+        }
+    }
+
+    private func count(_ row: EffectRow, _ outcome: String) {
+        Counter(label: "effects", dimensions: [("kind", row.kind), ("outcome", outcome)]).increment()
+    }
+}
+
+/// A row that a newer version of the service has written; it waits for that version.
+private struct UnknownEffect: Error, CustomStringConvertible {
+    let kind: String
+    var description: String { "This version doesn't know effects of the kind '\(kind)'." }
+}
+
+/// The ids of the effects that are being worked on in this process.
+private final class Busy: Sendable {
+    private let state = Mutex(Set<String>())
+
+    var ids: Set<String> { state.withLock { $0 } }
+    func insert(_ ids: [String]) { state.withLock { $0.formUnion(ids) } }
+    func remove(_ id: String) { state.withLock { _ = $0.remove(id) } }
+}

@@ -1,0 +1,78 @@
+import Contracts
+import Foundation
+import Messaging
+import Persistence
+
+/// Something to be done outside the database: a mail, a call to a gateway, a webhook. It is a row first, written in the
+/// transaction that wants it, and is worked off by an ``EffectSender`` until it has succeeded.
+public protocol Effect: Codable, Sendable {
+    /// Names the type in the database; never changed once rows exist.
+    static var kind: String { get }
+}
+
+/// Writes effects into a service's database.
+public struct Effects: Sendable {
+    /// Raised after each commit that wrote a row.
+    let written = Signal()
+
+    public init() {}
+
+    /// Writes an effect into the transaction. A second one with the same kind and key is ignored: it is the same.
+    /// - Parameters:
+    ///   - key: unique within the kind, and given to the other side as the idempotency key of each attempt.
+    ///   - dueAt: not before this.
+    public func add<Kind: Effect>(
+        _ effect: Kind, key: String, dueAt: Date = Date(), context: MessageContext,
+        in transaction: any Transaction
+    ) throws {
+        try transaction.execute(
+            """
+            INSERT INTO effects (idempotency_key, kind, payload, context, attempts, due_at_ms)
+            VALUES (\(EffectRow.id(kind: Kind.kind, key: key)), \(Kind.kind), \(try ContractJSON.encode(effect)),
+                \(try ContractJSON.encode(context)), 0, \(dueAt))
+            ON CONFLICT (idempotency_key) DO NOTHING
+            """)
+        transaction.onCommit { [written] in written.raise() }
+    }
+}
+
+/// A row of the effects table.
+struct EffectRow: Sendable {
+    /// Kind and key, separated by a colon.
+    let id: String
+    let kind: String
+    let payload: String
+    let context: MessageContext
+    let attempts: Int
+    let dueAt: Date
+
+    /// The key that the other side gets.
+    var idempotencyKey: String { String(id.dropFirst(kind.count + 1)) }
+
+    static func id(kind: String, key: String) -> String { "\(kind):\(key)" }
+
+    /// The effects that come first, due or not, without those that are being worked on.
+    static func next(
+        _ count: Int, except busy: Set<String>, in transaction: any Transaction
+    ) throws -> [EffectRow] {
+        let rows = try transaction.rows("SELECT * FROM effects ORDER BY due_at_ms LIMIT \(count + busy.count)")
+        return try rows.map { row in
+            EffectRow(
+                id: try row.get("idempotency_key"), kind: try row.get("kind"), payload: try row.get("payload"),
+                context: try ContractJSON.decode(from: row.get("context")), attempts: try row.get("attempts"),
+                dueAt: try row.get("due_at_ms"))
+        }.filter { !busy.contains($0.id) }
+    }
+
+    func remove(in transaction: any Transaction) throws {
+        try transaction.execute("DELETE FROM effects WHERE idempotency_key = \(id)")
+    }
+
+    func postpone(to date: Date, error: String, in transaction: any Transaction) throws {
+        try transaction.execute(
+            """
+            UPDATE effects SET attempts = attempts + 1, due_at_ms = \(date), last_error = \(error)
+            WHERE idempotency_key = \(id)
+            """)
+    }
+}

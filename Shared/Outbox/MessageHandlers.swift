@@ -1,0 +1,81 @@
+import Contracts
+import Foundation
+import Logging
+import Messaging
+import Metrics
+import Persistence
+
+/// What a service does with each type of message: message in, one transaction, messages out.
+///
+/// A handler is synchronous and runs inside the transaction in which the inbox notes its message and the outbox takes
+/// its answers: either all of it happens or nothing.
+public struct MessageHandlers: Sendable {
+    private let consumer: String
+    private let database: any Database
+    private let outbox: Outbox
+    private let logger: Logger
+    private var handlers: [String: Handler] = [:]
+
+    private typealias Handler = @Sendable (_ body: String, any Transaction) throws -> [OutgoingMessage]
+
+    /// - Parameter consumer: the name under which the inbox notes messages.
+    public init(consumer: String, database: any Database, outbox: Outbox, logger: Logger) {
+        self.consumer = consumer
+        self.database = database
+        self.outbox = outbox
+        self.logger = logger
+    }
+
+    /// Says what to do with messages of a type.
+    public mutating func on<Payload: MessagePayload>(
+        _ type: Payload.Type,
+        _ handle: @escaping @Sendable (CloudEvent<Payload>, any Transaction) throws -> [OutgoingMessage]
+    ) {
+        handlers[type.type] = { body, transaction in
+            let event: CloudEvent<Payload>
+            do {
+                event = try ContractJSON.decode(from: body)
+            } catch {
+                throw Unprocessable("The message is no \(type.type): \(Self.reason(error)).")
+            }
+            return try handle(event, transaction)
+        }
+    }
+
+    /// Handles a message once, however often it is delivered. For a ``QueueConsumer``.
+    /// - Throws: ``Unprocessable`` if the type is unknown or the data isn't what the type says; what the handler or
+    ///   the database throws otherwise.
+    public func handle(_ event: IncomingEvent) async throws {
+        let attributes = event.attributes
+        guard let handler = handlers[attributes.type] else {
+            throw Unprocessable("The type '\(attributes.type)' is unknown to \(consumer).")
+        }
+        let context = MessageContext.current(causedBy: attributes)
+        let isNew = try await database.write { transaction in
+            guard try Inbox.insert(attributes.id, consumer: consumer, in: transaction) else { return false }
+            try outbox.append(try handler(event.body, transaction), context: context, in: transaction)
+            return true
+        }
+        if !isNew {
+            Counter(label: "inbox.duplicates", dimensions: [("consumer", consumer)]).increment()
+        }
+        logger.info(
+            isNew ? "handled" : "skipped a duplicate",
+            metadata: ["message_id": "\(attributes.id)", "type": "\(attributes.type)"])
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case DecodingError.keyNotFound(let key, let context):
+            "'\(path(context.codingPath + [key]))' is missing"
+        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
+            DecodingError.dataCorrupted(let context):
+            "'\(path(context.codingPath))' is wrong (\(context.debugDescription))"
+        default: "\(error)"
+        }
+    }
+
+    private static func path(_ keys: [any CodingKey]) -> String {
+        keys.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+    }
+}

@@ -1,0 +1,130 @@
+import Contracts
+import Foundation
+import Messaging
+import Persistence
+
+/// The transactional outbox: a message is a row, written in the transaction that changed the state, and so is sent if
+/// and only if the change has happened. The ``Relay`` sends the rows.
+public struct Outbox: Sendable {
+    /// The CloudEvents source of what this service sends, `/services/NAME`.
+    private let source: String
+    /// Raised after each commit that wrote a row.
+    let written = Signal()
+
+    public init(service: String) { source = "/services/\(service)" }
+
+    /// The tables of outbox, inbox and effects; the first migrations of each service that uses them.
+    public static let migrations = [
+        Migration(
+            "outbox-001",
+            """
+            CREATE TABLE outbox (
+                id INTEGER PRIMARY KEY,
+                destination_kind TEXT NOT NULL,
+                destination TEXT NOT NULL,
+                partition_key TEXT NOT NULL,
+                type TEXT NOT NULL,
+                body TEXT NOT NULL,
+                visible_at_ms INTEGER,
+                created_at_ms INTEGER NOT NULL)
+            """,
+            """
+            CREATE TABLE inbox (
+                consumer TEXT NOT NULL,
+                message_id TEXT NOT NULL,
+                received_at_ms INTEGER NOT NULL,
+                PRIMARY KEY (consumer, message_id))
+            """,
+            "CREATE INDEX inbox_by_age ON inbox (received_at_ms)",
+            """
+            CREATE TABLE effects (
+                idempotency_key TEXT PRIMARY KEY,
+                kind TEXT NOT NULL,
+                payload TEXT NOT NULL,
+                context TEXT NOT NULL,
+                attempts INTEGER NOT NULL,
+                due_at_ms INTEGER NOT NULL,
+                last_error TEXT)
+            """,
+            "CREATE INDEX effects_by_due ON effects (due_at_ms)")
+    ]
+
+    /// Writes messages into the transaction.
+    /// - Parameter context: what led to them; see ``MessageContext/current(causedBy:)``.
+    public func append(
+        _ messages: [OutgoingMessage], context: MessageContext, in transaction: any Transaction, now: Date = Date()
+    ) throws {
+        for message in messages {
+            let body = try encode(message.payload, message: message, context: context, now: now)
+            let type = Swift.type(of: message.payload).type
+            let visibleAt = message.delay > .zero ? now.addingTimeInterval(message.delay.inSeconds) : nil
+            try transaction.execute(
+                """
+                INSERT INTO outbox
+                    (destination_kind, destination, partition_key, type, body, visible_at_ms, created_at_ms)
+                VALUES (\(message.destination.kind), \(message.destination.name), \(message.partitionKey), \(type),
+                    \(body), \(visibleAt.sqlValue), \(now))
+                """)
+        }
+        if !messages.isEmpty { transaction.onCommit { [written] in written.raise() } }
+    }
+
+    private func encode(
+        _ payload: some MessagePayload, message: OutgoingMessage, context: MessageContext, now: Date
+    ) throws -> String {
+        let attributes = EventAttributes(
+            id: UUIDv7.make(at: now), source: source, type: Swift.type(of: payload).type, subject: message.subject,
+            time: now, correlationid: context.correlationID, causationid: context.causationID,
+            traceparent: context.traceparent, tracestate: context.tracestate, partitionkey: message.partitionKey)
+        return try ContractJSON.encode(CloudEvent(attributes: attributes, data: payload))
+    }
+}
+
+/// A row of the outbox.
+struct OutboxRow: Sendable, Equatable {
+    let id: Int64
+    let destination: Destination
+    let partitionKey: String
+    let type: String
+    let body: String
+    let visibleAt: Date?
+
+    /// The oldest rows, in the order in which they were written.
+    static func oldest(_ count: Int, in transaction: any Transaction) throws -> [OutboxRow] {
+        try transaction.rows("SELECT * FROM outbox ORDER BY id LIMIT \(count)").map { row in
+            OutboxRow(
+                id: try row.get("id"),
+                destination: try Destination(kind: row.get("destination_kind"), name: row.get("destination")),
+                partitionKey: try row.get("partition_key"), type: try row.get("type"), body: try row.get("body"),
+                visibleAt: try row.get("visible_at_ms"))
+        }
+    }
+
+    static func remove(_ ids: [Int64], in transaction: any Transaction) throws {
+        try transaction.execute("DELETE FROM outbox WHERE id IN (\(list: ids))")
+    }
+}
+
+extension Destination {
+    fileprivate var kind: String {
+        switch self {
+        case .topic: "topic"
+        case .queue: "queue"
+        }
+    }
+
+    fileprivate var name: String {
+        switch self {
+        case .topic(let topic): topic.rawValue
+        case .queue(let queue): queue.rawValue
+        }
+    }
+
+    fileprivate init(kind: String, name: String) throws {
+        switch kind {
+        case "topic": self = .topic(Topic(rawValue: name))
+        case "queue": self = .queue(Queue(rawValue: name))
+        default: throw DatabaseError.column("destination_kind", reason: "'\(kind)' is neither topic nor queue")
+        }
+    }
+}

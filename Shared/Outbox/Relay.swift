@@ -1,0 +1,101 @@
+import Foundation
+import Logging
+import Messaging
+import Metrics
+import Persistence
+import ServiceLifecycle
+
+/// Sends what is in the outbox, in order per partition key, and removes a row once the broker has it on disk. It wakes
+/// on commit. A crash between sending and removing sends a message twice, which its consumers recognise by its id.
+public struct Relay<WaitClock: Clock<Duration>>: Service {
+    private let database: any Database
+    private let outbox: Outbox
+    private let link: BrokerLink
+    private let logger: Logger
+    private let clock: WaitClock
+    private let backoff = RetryPolicy(base: .milliseconds(100), longest: .seconds(2))
+
+    /// How many rows are looked at together.
+    private static var page: Int { 200 }
+    /// Longer than a broker keeps a message (SQS: at most 14 days), so that no duplicate outlives its inbox row.
+    private static var inboxRetention: TimeInterval { 15 * 24 * 3600 }
+
+    public init(
+        database: any Database, outbox: Outbox, link: BrokerLink, logger: Logger, clock: WaitClock = ContinuousClock()
+    ) {
+        self.database = database
+        self.outbox = outbox
+        self.link = link
+        self.logger = logger
+        self.clock = clock
+    }
+
+    /// Runs until shutdown; what is not sent by then is sent after the next start.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await forgetOldMessages()
+            var failures = 0
+            while !Task.isCancelled {
+                do {
+                    let isDone = try await sendPage()
+                    failures = 0
+                    if isDone { await outbox.written.wait(until: nil, clock: clock) }
+                } catch {
+                    guard !Task.isCancelled else { return }
+                    failures += 1
+                    if failures == 1 {
+                        logger.warning(
+                            "messages wait in the outbox until the broker takes them", metadata: ["error": "\(error)"])
+                    }
+                    try? await clock.sleep(for: backoff.delay(attempt: failures))
+                }
+            }
+        }
+    }
+
+    /// - Returns: whether the outbox was seen empty.
+    /// - Throws: if any message could not be handed over.
+    private func sendPage() async throws -> Bool {
+        let rows = try await database.read { try OutboxRow.oldest(Self.page, in: $0) }
+        Gauge(label: "outbox.depth").record(rows.count)
+        if rows.isEmpty { return true }
+        let plan = RelayPlan(rows)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for batch in plan.batches { group.addTask { try await send(batch) } }
+            // All are awaited, so that one that fails doesn't cut off the others.
+            var failure: (any Error)?
+            while let result = await group.nextResult() {
+                if case .failure(let error) = result { failure = error }
+            }
+            if let failure { throw failure }
+        }
+        return false
+    }
+
+    private func send(_ batch: RelayPlan.Batch) async throws {
+        let now = Date()
+        let messages = batch.rows.map { row in
+            // A message that was to be delayed counts from its transaction, however long it had to wait here.
+            let delay = row.visibleAt.map { max(0, $0.timeIntervalSince(now)) } ?? 0
+            return OutboundMessage(body: row.body, attributes: ["type": row.type], delay: .seconds(delay))
+        }
+        let refusals = try await link.use { try await $0.send(messages, to: batch.destination) }
+        let accepted = zip(batch.rows, refusals).filter { $0.1 == nil }.map(\.0.id)
+        if !accepted.isEmpty {
+            try await database.write { try OutboxRow.remove(accepted, in: $0) }
+            Counter(label: "messaging.client.sent.messages", dimensions: [("destination", "\(batch.destination)")])
+                .increment(by: accepted.count)
+        }
+        if let refusal = refusals.compactMap({ $0 }).first { throw refusal }
+    }
+
+    /// Inbox rows of messages that no broker can still hold.
+    private func forgetOldMessages() async {
+        do {
+            let oldest = Date(timeIntervalSinceNow: -Self.inboxRetention)
+            try await database.write { try Inbox.forget(receivedBefore: oldest, in: $0) }
+        } catch {
+            logger.warning("old inbox rows could not be removed", metadata: ["error": "\(error)"])
+        }
+    }
+}
