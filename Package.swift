@@ -17,7 +17,9 @@ func shared(
 /// A service in `Services/` on the common chassis, with its tests in `Tests/`. Its `openapi.yaml` and the
 /// `resources` are compiled into the executable, which is then one file that runs anywhere.
 func service(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [String] = []) -> [Target] {
-    let chassis: [Target.Dependency] = ["Persistence", "ServiceKit", "Telemetry", hummingbird, lifecycle, log]
+    let chassis: [Target.Dependency] = [
+        "Persistence", "ServiceKit", "Telemetry", httpTypes, hummingbird, lifecycle, log,
+    ]
     return [
         .executableTarget(
             name: name, dependencies: chassis + dependencies, path: "Services/\(name)", exclude: ["README.md"],

@@ -1,0 +1,27 @@
+import Contracts
+import Foundation
+import Messaging
+import Outbox
+import Persistence
+
+/// What the order service does with each message: message in, one transaction, messages out.
+struct Handlers: Sendable {
+    let store: OrderStore
+    let saga: OrderSaga
+
+    func register(on handlers: inout MessageHandlers) {
+        handlers.on(StockReserved.self) { event, transaction in
+            try store.advance(event.data.orderId, in: transaction, saga.stockReserved)
+        }
+        handlers.on(StockRejected.self) { event, transaction in
+            try store.advance(event.data.orderId, in: transaction, saga.stockRejected)
+        }
+        handlers.on(CancelUnpaidOrder.self) { event, transaction in
+            try store.advance(event.data.orderId, in: transaction, saga.paymentTimedOut)
+        }
+        handlers.on(ProductChanged.self) { event, transaction in
+            try store.takeOver(event.data, in: transaction)
+            return []
+        }
+    }
+}

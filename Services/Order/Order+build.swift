@@ -1,0 +1,34 @@
+import Contracts
+import Messaging
+import Outbox
+import Persistence
+import ServiceKit
+import Webhooks
+
+/// Puts the order service together: the only place where its concrete types meet.
+func build(_ chassis: Chassis) async throws -> Assembly {
+    let configuration = chassis.configuration
+    guard let webhookSecret = WebhookSecret(try configuration.secret("PAYMENT_WEBHOOK_SECRET")) else {
+        throw ConfigurationError("PAYMENT_WEBHOOK_SECRET must be whsec_ and the base64 of 24 to 64 bytes.")
+    }
+    // A queue delays a message by 900 s at most.
+    let paymentTimeout = try configuration.seconds("PAYMENT_TIMEOUT_SECONDS", default: 15, in: 1...900)
+
+    let database = try await Databases.open(
+        url: configuration.databaseURL, migrations: Outbox.migrations + OrderStore.migrations)
+    var endpoint = MessageEndpoint(
+        service: "order", queue: .order, database: database,
+        settings: try MessagingSettings(string: configuration.string, int: configuration.int), logger: chassis.logger,
+        report: { [readiness = chassis.readiness] in readiness.set("broker", ready: $0, detail: $1) })
+
+    let store = OrderStore(database: database, outbox: endpoint.outbox, changes: OrderChanges())
+    let saga = OrderSaga(paymentTimeout: paymentTimeout)
+    Handlers(store: store, saga: saga).register(on: &endpoint.handlers)
+
+    let router = chassis.router()
+    Routes(store: store, saga: saga).add(to: router)
+    PaymentWebhookRoute(store: store, saga: saga, secret: webhookSecret, logger: chassis.logger).add(to: router)
+    return Assembly(
+        router: router,
+        services: endpoint.services(with: [PriceListReadiness(store: store, readiness: chassis.readiness)]))
+}

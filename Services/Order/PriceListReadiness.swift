@@ -1,0 +1,24 @@
+import Logging
+import Outbox
+import ServiceKit
+import ServiceLifecycle
+
+/// Reports ready once inventory has told what there is to order. Until then no order could be priced.
+struct PriceListReadiness: Service {
+    let store: OrderStore
+    let readiness: Readiness
+
+    func run() async throws {
+        readiness.set("price_list", ready: false, detail: "waiting for inventory's products")
+        try await cancelWhenGracefulShutdown {
+            try await store.changes.withTicket(for: .priceList) { ticket in
+                while try await !store.hasProducts() {
+                    await ticket.signal.wait(until: nil, clock: ContinuousClock())
+                    try Task.checkCancellation()
+                }
+            }
+            readiness.set("price_list", ready: true, detail: "products are here")
+        }
+        try? await gracefulShutdown()
+    }
+}

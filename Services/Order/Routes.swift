@@ -1,0 +1,277 @@
+import Contracts
+import Crypto
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Messaging
+import ServiceKit
+
+/// The order service's HTTP interface; see `openapi.yaml`.
+struct Routes: Sendable {
+    let store: OrderStore
+    let saga: OrderSaga
+
+    func add(to router: Router<ShopRequestContext>) {
+        router.post("/orders", use: place)
+        router.get("/orders", use: list)
+        router.get("/orders/:id", use: follow)
+    }
+}
+
+// MARK: - Placing
+
+extension Routes {
+    /// Accepts an order: what is answered with 202 is on disk, together with the event that sets everything going.
+    @Sendable private func place(request: Request, context: ShopRequestContext) async throws -> Response {
+        let key = try request.requiredIdempotencyKey().value
+        let body = try await request.decode(PlaceOrder.self)
+        let hash = try body.hash()
+        if let earlier = try await store.earlierRequest(key) { return try repeated(earlier, hash: hash) }
+
+        try body.validate()
+        let messageContext = MessageContext.current()
+        let order = try await price(body, correlationID: messageContext.correlationID)
+        let earlier = try await store.placeOrder(
+            order, idempotencyKey: key, requestHash: hash, emitting: saga.placed(order), context: messageContext)
+        // The same request may have come a second time while this one was being priced.
+        if let earlier { return try repeated(earlier, hash: hash) }
+        return try accepted(order)
+    }
+
+    /// The same request gets the same answer; the key of another one can't be used again.
+    private func repeated(_ earlier: OrderStore.EarlierRequest, hash: String) throws -> Response {
+        guard earlier.requestHash == hash else {
+            throw Problem.invalid(
+                field: "Idempotency-Key", "This Idempotency-Key belongs to another request; use a new one.",
+                kind: "idempotency-key-reused")
+        }
+        return try accepted(earlier.order)
+    }
+
+    private func accepted(_ order: Order) throws -> Response {
+        try Response(
+            json: AcceptedOrder(
+                orderId: order.id, status: Order.Status.placed.rawValue, correlationId: order.correlationID,
+                total: order.total),
+            status: .accepted, headers: [.location: "/orders/\(order.id)"])
+    }
+
+    /// Makes the order at the prices that the service knows.
+    private func price(_ body: PlaceOrder, correlationID: String) async throws -> Order {
+        let products = try await store.products(body.items.map(\.sku))
+        var lines: [OrderLine] = []
+        for (index, item) in body.items.enumerated() {
+            guard let product = products[item.sku] else {
+                if try await !store.hasProducts() {
+                    throw Problem.unavailable("The price list has not arrived yet; try again in a moment.")
+                }
+                throw Problem.invalid(
+                    field: "items[\(index)].sku",
+                    "There is no product '\(item.sku)'; inventory's GET /products lists what there is.")
+            }
+            lines.append(OrderLine(sku: item.sku, quantity: item.quantity, unitPrice: product.price))
+        }
+        let currency = lines[0].unitPrice.currency
+        guard lines.allSatisfy({ $0.unitPrice.currency == currency }) else {
+            throw Problem.invalid(field: "items", "All items of an order must have the same currency; split it.")
+        }
+        var total: Int64 = 0
+        for line in lines {
+            let (amount, isTooMuch) = line.unitPrice.amountMinorUnits.multipliedReportingOverflow(
+                by: Int64(line.quantity))
+            let (sum, isTooMuchInAll) = total.addingReportingOverflow(amount)
+            guard !isTooMuch, !isTooMuchInAll else {
+                throw Problem.invalid(field: "items", "The order's total is too large; split it.")
+            }
+            total = sum
+        }
+        return Order(
+            id: .make(), customer: body.customer, lines: lines,
+            total: Money(amountMinorUnits: total, currency: currency), paymentMethod: body.paymentMethod,
+            correlationID: correlationID, at: Date())
+    }
+}
+
+// MARK: - Following
+
+extension Routes {
+    private static let longestWaitSeconds = 30
+
+    /// The order as it is, or, with `If-None-Match` and `Prefer: wait=SECONDS` (RFC 7240), as soon as it has changed.
+    @Sendable private func follow(request: Request, context: ShopRequestContext) async throws -> Response {
+        let id = OrderID(rawValue: try context.parameters.require("id"))
+        let wait = Self.waitSeconds(request.headers[.prefer])
+        guard let known = request.headers[.ifNoneMatch] else { return try answer(try await find(id), nil) }
+        let deadline = ContinuousClock.now + .seconds(wait)
+        let order = try await context.cancelWhenAbandoned {
+            try await store.changes.withTicket(for: id) { ticket in
+                while true {
+                    let order = try await find(id)
+                    let isOver = ContinuousClock.now >= deadline || Task.isCancelled
+                    if order.eTag != known || isOver { return order }
+                    await ticket.signal.wait(until: deadline, clock: ContinuousClock())
+                }
+            }
+        }
+        return try answer(order, known)
+    }
+
+    private func find(_ id: OrderID) async throws -> Order {
+        guard let order = try await store.order(id) else {
+            throw Problem.notFound("There is no order '\(id)'; take the id from the answer to POST /orders.")
+        }
+        return order
+    }
+
+    private func answer(_ order: Order, _ known: String?) throws -> Response {
+        if order.eTag == known { return Response(status: .notModified, headers: [.eTag: order.eTag]) }
+        return try Response(json: OrderView(order), headers: [.eTag: order.eTag])
+    }
+
+    private static func waitSeconds(_ prefer: String?) -> Int {
+        let preferences = (prefer ?? "").split(whereSeparator: { $0 == "," || $0 == ";" })
+        let wait = preferences.lazy.map { $0.trimmingCharacters(in: .whitespaces).lowercased() }
+            .first { $0.hasPrefix("wait=") }
+        return min(max(wait.flatMap { Int($0.dropFirst(5)) } ?? 0, 0), longestWaitSeconds)
+    }
+}
+
+// MARK: - Listing
+
+extension Routes {
+    private static let pageSize = 50
+
+    /// A page of orders, the newest first.
+    @Sendable private func list(request: Request, context: ShopRequestContext) async throws -> Response {
+        let query = request.uri.queryParameters
+        var status: Order.Status?
+        if let word = query["status"] {
+            status = Order.Status(rawValue: String(word))
+            guard status != nil else {
+                let words = Order.Status.allCases.map(\.rawValue).joined(separator: ", ")
+                throw Problem.invalid(field: "status", "'status' must be one of \(words).")
+            }
+        }
+        let orders = try await store.orders(
+            customer: query["customerId"].map { CustomerID(rawValue: String($0)) }, status: status,
+            before: query["cursor"].map { OrderID(rawValue: String($0)) }, limit: Self.pageSize + 1)
+        let page = orders.prefix(Self.pageSize)
+        return try Response(
+            json: OrderPage(
+                orders: page.map { OrderView($0) },
+                nextCursor: orders.count > Self.pageSize ? page.last?.id : nil))
+    }
+}
+
+extension Order {
+    /// Changes with each transition (RFC 9110 section 8.8.3).
+    fileprivate var eTag: String { "\"\(history.count)\"" }
+}
+
+extension HTTPField.Name {
+    fileprivate static let prefer = HTTPField.Name("Prefer")!
+}
+
+// MARK: - Bodies
+
+/// The body of `POST /orders`.
+struct PlaceOrder: Codable, Sendable {
+    struct Item: Codable, Sendable {
+        let sku: SKU
+        let quantity: Int
+    }
+
+    let customer: Customer
+    let items: [Item]
+    let paymentMethod: PaymentMethod
+
+    private static let mostItems = 50
+    private static let largestQuantity = 1000
+
+    /// - Throws: a problem that names the first field that is wrong.
+    func validate() throws(Problem) {
+        try Self.require(
+            Self.isName(customer.id.rawValue), "customer.id", "must be 1 to 64 visible ASCII characters")
+        try Self.require(Self.isMailAddress(customer.email), "customer.email", "must be a mail address")
+        try Self.require(
+            Self.isName(paymentMethod.rawValue), "paymentMethod", "must be 1 to 64 visible ASCII characters")
+        try Self.require(
+            (1...Self.mostItems).contains(items.count), "items", "must have 1 to \(Self.mostItems) entries")
+        var seen: Set<SKU> = []
+        for (index, item) in items.enumerated() {
+            try Self.require(
+                (1...Self.largestQuantity).contains(item.quantity), "items[\(index)].quantity",
+                "must be from 1 to \(Self.largestQuantity)")
+            try Self.require(
+                seen.insert(item.sku).inserted, "items[\(index)].sku", "is there twice; add up the quantities")
+        }
+    }
+
+    /// Two requests are the same if they say the same, however they are spaced.
+    func hash() throws -> String {
+        let digest = SHA256.hash(data: Data(try ContractJSON.encode(self).utf8))
+        return Data(digest).base64EncodedString()
+    }
+
+    private static func require(_ isRight: Bool, _ field: String, _ rule: String) throws(Problem) {
+        if !isRight { throw Problem.invalid(field: field, "'\(field)' \(rule).") }
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    }
+
+    /// Something on each side of one @, nothing that would end a header or an address; the rest is the mail server's.
+    private static func isMailAddress(_ text: String) -> Bool {
+        let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+        return text.utf8.count <= 254 && parts.count == 2 && parts.allSatisfy { !$0.isEmpty }
+            && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && !#"<>(),;:"[]\"#.utf8.contains($0) }
+    }
+}
+
+/// The answer to `POST /orders`.
+struct AcceptedOrder: Codable, Sendable {
+    let orderId: OrderID
+    let status: String
+    let correlationId: String
+    let total: Money
+}
+
+/// An order as `GET /orders` shows it.
+struct OrderView: Codable, Sendable {
+    struct Item: Codable, Sendable {
+        let sku: SKU
+        let quantity: Int
+    }
+
+    struct Step: Codable, Sendable {
+        let status: String
+        let at: Date
+    }
+
+    let orderId: OrderID
+    let status: String
+    let reason: CancellationReason?
+    let correlationId: String
+    let customer: Customer
+    let items: [Item]
+    let total: Money
+    let history: [Step]
+
+    init(_ order: Order) {
+        orderId = order.id
+        status = order.status.rawValue
+        reason = order.reason
+        correlationId = order.correlationID
+        customer = order.customer
+        items = order.lines.map { Item(sku: $0.sku, quantity: $0.quantity) }
+        total = order.total
+        history = order.history.map { Step(status: $0.status.rawValue, at: $0.at) }
+    }
+}
+
+/// A page of `GET /orders`.
+struct OrderPage: Codable, Sendable {
+    let orders: [OrderView]
+    let nextCursor: OrderID?
+}
