@@ -107,7 +107,7 @@ let package = Package(
         // Services
         service("Broker", [collections, crypto, nio]),
         shopService("Order", ["Webhooks", crypto]),
-        shopService("Payment", ["Webhooks", httpClient]),
+        shopService("Payment", ["Webhooks", httpClient, nio]),
         shopService("Inventory", resources: ["products.json"]),
         shopService("Email", ["CCurl", mustache], resources: ["templates"]),
         shopService("Loyalty"),

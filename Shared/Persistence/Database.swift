@@ -10,6 +10,7 @@ public protocol Database: Sendable {
     ///
     /// An error thrown by `body` rolls back what it did and is thrown on. Writes that run at the same time share one
     /// commit, each in a savepoint of its own.
+    @discardableResult
     func write<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws -> Value
 
     /// Waits for what is running and closes the files.
