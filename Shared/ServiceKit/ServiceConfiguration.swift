@@ -131,8 +131,8 @@ extension ServiceConfiguration {
     /// swift-configuration's keys are hierarchical; PAYMENT_TIMEOUT_SECONDS is its `payment.timeout.seconds`.
     private static func value(_ variable: String, isSecret: Bool = false, in reader: ConfigReader) -> String? {
         let key = ConfigKey(variable.lowercased().split(separator: "_").map(String.init))
-        let value = reader.string(forKey: key, isSecret: isSecret)?.trimmingCharacters(in: .whitespacesAndNewlines)
-        return value?.isEmpty == false ? value : nil
+        let value = reader.string(forKey: key, isSecret: isSecret)
+        return value?.allSatisfy(\.isWhitespace) == false ? value : nil
     }
 
     private static func string(
