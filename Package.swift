@@ -130,7 +130,8 @@ let package = Package(
                 name: "CCurl", path: "Shared/CCurl", pkgConfig: "libcurl",
                 providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
             .target(
-                name: "TestSupport", dependencies: ["Contracts", "Messaging", "Persistence", "Outbox", "Telemetry"],
+                name: "TestSupport",
+                dependencies: ["Contracts", "Messaging", "Persistence", "Outbox", "Telemetry", lifecycle, log],
                 path: "Shared/TestSupport", swiftSettings: strict),
             .testTarget(
                 name: "SystemTests",
