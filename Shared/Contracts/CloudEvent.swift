@@ -18,7 +18,8 @@ public struct EventAttributes: Codable, Equatable, Sendable {
     /// What it is about: the order's id, or the product's.
     public var subject: String
     public var time: Date
-    public var datacontenttype = "application/json"
+    /// Events of others may leave it out, which means the same (CloudEvents JSON format, section 2.3).
+    public var datacontenttype: String? = "application/json"
     /// Names the payload's schema, `urn:async-shop:schema:TYPE`.
     public var dataschema: String?
     /// Correlation extension: the same for everything that one request set going.
