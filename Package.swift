@@ -6,11 +6,12 @@ let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .er
 
 /// A library in `Shared/`, with its tests in `Tests/`, which may need more than it does.
 func shared(
-    _ name: String, _ dependencies: [Target.Dependency] = [], testing: [Target.Dependency] = []
+    _ name: String, _ dependencies: [Target.Dependency] = [], testing: [Target.Dependency] = [],
+    fixtures: [String] = []
 ) -> [Target] {
     [
         .target(name: name, dependencies: dependencies, path: "Shared/\(name)", swiftSettings: strict),
-        tests(name, dependencies + testing),
+        tests(name, dependencies + testing, fixtures: fixtures),
     ]
 }
 
@@ -33,10 +34,12 @@ func shopService(_ name: String, _ dependencies: [Target.Dependency] = [], resou
     service(name, ["Contracts", "Messaging", "Outbox"] + dependencies, resources: resources)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+/// `fixtures` are files that the tests read from the checkout.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], fixtures: [String] = []) -> Target {
     let own: [Target.Dependency] = [.target(name: name), "TestSupport"]
     return .testTarget(
-        name: "\(name)Tests", dependencies: own + dependencies, path: "Tests/\(name)Tests", swiftSettings: strict)
+        name: "\(name)Tests", dependencies: own + dependencies, path: "Tests/\(name)Tests", exclude: fixtures,
+        swiftSettings: strict)
 }
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -93,7 +96,7 @@ let package = Package(
     ],
     targets: [
         // Shared, in dependency order
-        shared("Contracts"),
+        shared("Contracts", fixtures: ["Fixtures"]),
         shared("Telemetry", [httpClient, log, metrics, tracing, nio, lifecycle]),
         shared("Persistence", [grdb]),
         shared("Webhooks", [crypto]),

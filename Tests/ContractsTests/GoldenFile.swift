@@ -1,0 +1,87 @@
+import Contracts
+import Foundation
+import Testing
+
+/// A payload as it stands on the wire, in a file that only changes when the contract does.
+struct GoldenFile: CustomTestStringConvertible, Sendable {
+    let name: String
+    let check: @Sendable () throws -> Void
+
+    var testDescription: String { name }
+
+    init<Value: Codable & Equatable & Sendable>(_ name: String, _ value: Value) {
+        self.name = name
+        check = {
+            let json = try Self.text(of: name)
+            #expect(try ContractJSON.decode(Value.self, from: json) == value)
+            #expect(try ContractJSON.encode(value) == Self.inOneLine(json))
+        }
+    }
+
+    init(_ payload: some MessagePayload) { self.init(type(of: payload).type, payload) }
+
+    static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
+
+    static func text(of name: String) throws -> String {
+        try String(contentsOf: folder.appending(path: "\(name).json"), encoding: .utf8)
+    }
+
+    /// The file without its white space, with the keys in order: the form in which messages are encoded.
+    static func inOneLine(_ json: String) throws -> String {
+        let object = try JSONSerialization.jsonObject(with: Data(json.utf8))
+        let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
+        return String(decoding: data, as: UTF8.self)
+    }
+}
+
+extension GoldenFile {
+    static let orderId: OrderID = "0195a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b"
+    static let chargeId: ChargeID = "0195a1b2-c3d4-7e5f-8a6b-000000000001"
+    static let ada = Customer(id: "ada", email: "ada@example.com")
+    static let total = Money(amountMinorUnits: 2248, currency: "EUR")
+    static let price = Money(amountMinorUnits: 999, currency: "EUR")
+    static let noon = Date(timeIntervalSince1970: 1_772_366_400.25)
+    static let items = [
+        OrderLine(sku: "NOTEBOOK", quantity: 2, unitPrice: price),
+        OrderLine(sku: "PEN/RED", quantity: 1, unitPrice: Money(amountMinorUnits: 250, currency: "EUR")),
+    ]
+
+    static let all: [GoldenFile] = [
+        GoldenFile(OrderPlaced(orderId: orderId, customer: ada, items: items, total: total)),
+        GoldenFile(OrderConfirmed(orderId: orderId, customer: ada, items: items, total: total)),
+        GoldenFile(OrderCancelled(orderId: orderId, customer: ada, total: total, reason: .paymentDeclined)),
+        GoldenFile(OrderRefunded(orderId: orderId, customer: ada, total: total)),
+        GoldenFile(CancelUnpaidOrder(orderId: orderId)),
+        GoldenFile(ChargePayment(orderId: orderId, customerId: "ada", amount: total, paymentMethod: .ok)),
+        GoldenFile(RefundPayment(orderId: orderId, reason: .paymentTimeout)),
+        GoldenFile(StockReserved(orderId: orderId)),
+        GoldenFile(
+            StockRejected(orderId: orderId, shortages: [.init(sku: "NOTEBOOK", requested: 2, available: 1)])),
+        GoldenFile(ProductChanged(sku: "NOTEBOOK", name: "Notebook, dotted", price: price, version: 3)),
+        GoldenFile(PointsAwarded(customerId: "ada", orderId: orderId, points: 22, balance: 64)),
+        webhook("succeeded", .succeeded),
+        webhook("failed", .failed, failureCode: "card_declined"),
+        webhook("refunded", .refunded),
+        GoldenFile("envelope", envelope),
+    ]
+
+    /// An event that uses every attribute.
+    static let envelope = CloudEvent(
+        attributes: EventAttributes(
+            id: "0195a1b2-c3d4-7e5f-8a6b-0000000000ff", source: "/services/order", type: StockReserved.type,
+            subject: orderId.rawValue, time: noon, correlationid: "correlation-1",
+            causationid: "0195a1b2-c3d4-7e5f-8a6b-0000000000fe",
+            traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate: "vendor=value",
+            partitionkey: orderId.rawValue, expirytime: Date(timeIntervalSince1970: 1_772_366_700)),
+        data: StockReserved(orderId: orderId))
+
+    private static func webhook(
+        _ name: String, _ kind: PaymentWebhook.Kind, failureCode: String? = nil
+    ) -> GoldenFile {
+        GoldenFile(
+            "webhook.payment.\(name)",
+            PaymentWebhook(
+                type: kind, timestamp: noon,
+                data: .init(orderId: orderId, chargeId: chargeId, amount: total, failureCode: failureCode)))
+    }
+}
