@@ -22,3 +22,10 @@ public func withTemporaryDatabase<Value>(
         return try result.get()
     }
 }
+
+extension Database {
+    /// Runs one statement in a transaction of its own.
+    public func execute(_ sql: SQL) async throws {
+        try await write { _ = try $0.execute(sql) }
+    }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import Persistence
+import TestSupport
+import Testing
+
+@Suite("Opening a database and its migrations", .timeLimit(.minutes(1))) struct OpeningTests {
+    let first = Migration("test-001", "CREATE TABLE one (id INTEGER PRIMARY KEY)", "INSERT INTO one (id) VALUES (1)")
+    let second = Migration("test-002", "ALTER TABLE one ADD COLUMN note TEXT")
+
+    @Test("Each migration is applied once, in order, whenever it comes") func migrations() async throws {
+        try await withTemporaryFolder { folder in
+            let url = "sqlite:\(folder.appending(path: "shop.sqlite").path)"
+            for migrations in [[first], [first], [first, second], [first, second]] {
+                let database = try await Databases.open(url: url, migrations: migrations)
+                #expect(try await database.read { try $0.rows("SELECT * FROM one").count } == 1)
+                try await database.close()
+            }
+        }
+    }
+
+    @Test("A database that a newer version has written is refused by name") func unknownMigration() async throws {
+        try await withTemporaryFolder { folder in
+            let url = "sqlite:\(folder.appending(path: "shop.sqlite").path)"
+            try await Databases.open(url: url, migrations: [first, second]).close()
+            await #expect(throws: DatabaseError.unknownMigration("test-002")) {
+                try await Databases.open(url: url, migrations: [first])
+            }
+            #expect("\(DatabaseError.unknownMigration("test-002"))".contains("run the newer version"))
+        }
+    }
+
+    @Test("Migrations that fail leave the database as it was") func failedMigration() async throws {
+        try await withTemporaryFolder { folder in
+            let url = "sqlite:\(folder.appending(path: "shop.sqlite").path)"
+            let broken = Migration(
+                "test-003", "CREATE TABLE two (id INTEGER PRIMARY KEY)", "INSERT INTO nowhere VALUES (1)")
+            await #expect(throws: DatabaseError.self) {
+                try await Databases.open(url: url, migrations: [first, broken])
+            }
+            let database = try await Databases.open(url: url, migrations: [first])
+            #expect(try await database.read { try $0.rows("SELECT * FROM one").count } == 1)
+            await #expect(throws: DatabaseError.self) { try await database.read { try $0.rows("SELECT * FROM two") } }
+            try await database.close()
+        }
+    }
+
+    @Test("A path that can't be opened is named, with what to do") func cannotOpen() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder.appending(path: "file")
+            try Data("not a folder".utf8).write(to: file)
+            let path = file.appending(path: "shop.sqlite").path
+            let error = await #expect(throws: DatabaseError.self) {
+                try await Databases.open(url: "sqlite:\(path)", migrations: [])
+            }
+            let text = "\(try #require(error))"
+            #expect(text.hasPrefix("The database \(path) can't be opened ("))
+            #expect(text.contains("DATABASE_URL"))
+            #expect(!text.contains("\n"))
+        }
+    }
+
+    @Test("A file that is no database is refused") func noDatabase() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder.appending(path: "letter.txt")
+            try Data(String(repeating: "Dear Ada, ", count: 1000).utf8).write(to: file)
+            let error = await #expect(throws: DatabaseError.self) {
+                try await Databases.open(url: "sqlite:\(file.path)", migrations: [])
+            }
+            guard case .cannotOpen(file.path, _)? = error else {
+                Issue.record("expected cannotOpen, not \(String(describing: error))")
+                return
+            }
+        }
+    }
+
+    @Test("An address of no known engine is refused", arguments: ["mysql://localhost/shop", "shop.sqlite", ""])
+    func unsupported(url: String) async {
+        await #expect(throws: DatabaseError.unsupportedURL(url)) {
+            try await Databases.open(url: url, migrations: [])
+        }
+    }
+}
