@@ -1,1 +1,10 @@
-@main struct Main { static func main() {} }
+import ServiceKit
+
+@main struct Main {
+    static func main() async {
+        await ServiceMain.run(
+            "email", defaultPort: 8084, openAPI: PackageResources.openapi_yaml,
+            about: "writes to customers when an order is confirmed, cancelled or refunded.",
+            variables: EmailSettings.variables, build: build)
+    }
+}

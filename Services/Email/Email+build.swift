@@ -1,0 +1,34 @@
+import Contracts
+import Messaging
+import Outbox
+import Persistence
+import ServiceKit
+
+/// Puts the service together.
+func build(_ chassis: Chassis) async throws -> Assembly {
+    let configuration = chassis.configuration
+    let readiness = chassis.readiness
+    let settings = try EmailSettings(configuration)
+    let messaging = try MessagingSettings(string: configuration.string, int: configuration.int)
+    let templates = try MailTemplates()
+    let transport: any MailTransport =
+        if let server = settings.smtp { SMTP(server: server) } else { try Maildir(path: settings.maildir) }
+
+    let database = try await Databases.open(url: configuration.databaseURL, migrations: MailStore.migrations)
+    let store = MailStore(database: database)
+    var endpoint = MessageEndpoint(
+        service: "email", queue: .email, database: database, settings: messaging, logger: chassis.logger,
+        report: { readiness.set("broker", ready: $0, detail: $1) })
+    let effects = Effects()
+    MailWriter(store: store, templates: templates, effects: effects).register(on: &endpoint.handlers)
+
+    var sender = EffectSender(
+        database: database, effects: effects, outbox: nil, logger: chassis.logger, concurrency: MailCarrier.concurrency)
+    MailCarrier(
+        store: store, transport: transport, from: settings.from, readiness: readiness, logger: chassis.logger
+    ).register(on: &sender)
+
+    let router = chassis.router()
+    Routes(store: store).add(to: router)
+    return Assembly(router: router, services: endpoint.services(with: [sender]))
+}

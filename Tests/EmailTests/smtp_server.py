@@ -1,0 +1,99 @@
+"""A mail server for the tests, on aiosmtpd.
+
+It prints its address as one line of JSON, then one line for each mail that it has taken, and ends with its standard
+input. What it does with a recipient is in the address: `refused…` gets 550, `busy…` gets 451 the first time,
+`spam…` gets 554 after the mail's text.
+"""
+
+import argparse
+import base64
+import json
+import os
+import ssl
+import sys
+import tempfile
+
+import trustme
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult
+
+
+def say(**line):
+    print(json.dumps(line), flush=True)
+
+
+class Mailbox:
+    def __init__(self):
+        self.seen = set()
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("refused"):
+            return f"550 5.1.1 <{address}> is unknown here"
+        if address.startswith("busy") and address not in self.seen:
+            self.seen.add(address)
+            return f"451 4.7.1 <{address}> come back later"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        if envelope.rcpt_tos[0].startswith("spam"):
+            return "554 5.7.1 Nobody wants this"
+        say(
+            sender=envelope.mail_from, recipients=envelope.rcpt_tos, isEncrypted=session.ssl is not None,
+            isLoggedIn=bool(session.authenticated), content=base64.b64encode(envelope.original_content).decode())
+        return "250 OK"
+
+
+class Server(Controller):
+    """Controller opens implicit TLS with ssl_context; STARTTLS and AUTH are SMTP's."""
+
+    def __init__(self, arguments, context):
+        self.arguments = arguments
+        self.context = context
+        super().__init__(
+            Mailbox(), hostname="127.0.0.1", port=arguments.port,
+            ssl_context=context if arguments.tls == "implicit" else None)
+
+    def factory(self):
+        login = self.arguments.login
+
+        def authenticate(server, session, envelope, mechanism, data):
+            given = f"{data.login.decode()}:{data.password.decode()}"
+            return AuthResult(success=given == login, handled=False)
+
+        return SMTP(
+            self.handler, hostname="mail.test",
+            tls_context=self.context if self.arguments.tls == "starttls" else None,
+            auth_require_tls=False, auth_required=login is not None,
+            authenticator=authenticate if login else None)
+
+    def _trigger_server(self):
+        """Controller tries its own port, and with port 0 it can't know which that is."""
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--login", help="USER:PASSWORD")
+    parser.add_argument("--tls", choices=["implicit", "starttls"])
+    arguments = parser.parse_args()
+
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    folder = tempfile.mkdtemp()
+    certificates = os.path.join(folder, "ca.pem")
+    authority.cert_pem.write_to_path(certificates)
+
+    server = Server(arguments, context)
+    server.start()
+    try:
+        say(port=server.server.sockets[0].getsockname()[1], certificateAuthorities=certificates)
+        sys.stdin.read()
+    finally:
+        server.stop()
+        os.remove(certificates)
+        os.rmdir(folder)
+
+
+main()
