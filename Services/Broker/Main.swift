@@ -1,1 +1,17 @@
-@main struct Main { static func main() {} }
+import ServiceKit
+
+@main
+struct Main {
+    static func main() async {
+        await ServiceMain.run(
+            "broker", defaultPort: 4566, openAPI: PackageResources.openapi_yaml,
+            about: "Amazon SQS and SNS for one machine, stored in SQLite.",
+            variables: [
+                EnvironmentVariable(
+                    "BROKER_ACCOUNT_ID", "the account in ARNs and queue URLs", default: "000000000000")
+            ]
+        ) { chassis in
+            try await build(chassis)
+        }
+    }
+}

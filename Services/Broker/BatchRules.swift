@@ -1,0 +1,62 @@
+/// What all batch operations have in common.
+enum BatchRules {
+    /// The bodies and attributes of a batch together.
+    static let mostBytes = 1_048_576
+
+    struct Failure: Sendable {
+        let id: String
+        let error: AWSError
+    }
+
+    /// One to ten entries with distinct ids of up to 80 letters, digits, hyphens and underscores.
+    static func check(_ ids: [String]) throws(AWSError) {
+        guard !ids.isEmpty else { throw .emptyBatch }
+        guard ids.count <= 10 else { throw .tooManyEntries(ids.count) }
+        for id in ids {
+            let isWellFormed = id.utf8.allSatisfy {
+                $0.isLetterOrDigit || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
+            }
+            guard !id.isEmpty, id.utf8.count <= 80, isWellFormed else { throw .invalidBatchEntryID }
+        }
+        var seen: Set<String> = []
+        for id in ids where !seen.insert(id).inserted { throw .idsNotDistinct(id) }
+    }
+
+    /// The answer of operations that say nothing but which entries succeeded.
+    static func answer(_ successful: [String], _ failed: [Failure]) -> JSONWriter {
+        var json = JSONWriter()
+        json.object { json in
+            json.key("Successful")
+            json.array(successful) { json, id in json.object { $0.member("Id", id) } }
+            write(failed, to: &json)
+        }
+        return json
+    }
+
+    static func write(_ failed: [Failure], to json: inout JSONWriter) {
+        guard !failed.isEmpty else { return }
+        json.key("Failed")
+        json.array(failed) { json, failure in
+            json.object { json in
+                json.member("Id", failure.id)
+                json.member("Code", failure.error.code)
+                json.member("Message", failure.error.message)
+                json.member("SenderFault", failure.error.isSenderFault)
+            }
+        }
+    }
+}
+
+/// Which characters a message may hold.
+enum MessageText {
+    /// Tab, line feed, carriage return and everything from a space on, but for U+FFFE and U+FFFF.
+    static func check(_ text: String, _ what: String) throws(AWSError) {
+        var last: (UInt8, UInt8) = (0, 0)
+        for byte in text.utf8 {
+            if byte < 0x20, byte != 0x09, byte != 0x0A, byte != 0x0D { throw .invalidMessageContents(what) }
+            // U+FFFE and U+FFFF are EF BF BE and EF BF BF.
+            if byte >= 0xBE, last == (0xEF, 0xBF) { throw .invalidMessageContents(what) }
+            last = (last.1, byte)
+        }
+    }
+}

@@ -1,0 +1,23 @@
+import Hummingbird
+import Logging
+import Persistence
+import ServiceKit
+
+/// Puts the broker together: the only place where its concrete types meet.
+func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async throws -> Assembly {
+    let account = try chassis.configuration.string("BROKER_ACCOUNT_ID", default: "000000000000")
+    guard account.utf8.count == 12, account.utf8.allSatisfy(\.isDigit) else {
+        throw ConfigurationError("BROKER_ACCOUNT_ID must be 12 digits, not '\(account)'.")
+    }
+    let store = try await BrokerStore.open(url: chassis.configuration.databaseURL)
+    let work = BackgroundWork()
+    let queues = Queues(store: store, clock: clock, work: work, logger: chassis.logger)
+    try await queues.open()
+    let topics = Topics(store: store, queues: queues, clock: clock)
+    try await topics.open()
+
+    // A line for each request would be most of the broker's work.
+    let router = chassis.router(accessLog: .debug)
+    Routes(sqs: SQSOperations(queues: queues), sns: SNSOperations(topics: topics), account: account).add(to: router)
+    return Assembly(router: router, services: [work])
+}

@@ -1,0 +1,389 @@
+import Foundation
+import Logging
+import Persistence
+import Synchronization
+
+/// A queue: the state machine with the disk, the clock and the receivers around it.
+///
+/// What was committed is told to the state from within the commit, on the database's writing thread, so the state
+/// learns of changes in the order of the commits.
+final class MessageQueue: Sendable {
+    typealias Record = BrokerStore.QueueRecord
+
+    let name: String
+    private let context: QueueContext
+    private let metrics: QueueMetrics
+    private let guarded: Mutex<Guarded>
+
+    private struct Guarded {
+        var record: Record
+        var state: QueueState
+        var receivers: [Int: CheckedContinuation<[QueueState.Delivery], Never>] = [:]
+        var nextReceiver = 0
+        /// The earliest call that the clock owes us.
+        var alarm: Milliseconds?
+        var purgedAt: Milliseconds?
+        var isClosed = false
+    }
+
+    init(_ record: Record, stored: Int, context: QueueContext) {
+        name = record.name
+        self.context = context
+        metrics = QueueMetrics(queue: record.name)
+        let state = QueueState(
+            settings: context.settings(record.attributes), stored: stored,
+            receiptSeed: .random(in: 0...UInt64.max))
+        guarded = Mutex(Guarded(record: record, state: state))
+        if stored > 0 { apply { $0.tick(now: $1) } }
+    }
+
+    var record: Record { guarded.withLock(\.record) }
+
+    func counts() -> QueueState.Counts {
+        let now = context.clock.now()
+        return guarded.withLock { $0.state.counts(now: now) }
+    }
+
+    func updateMetrics() { metrics.update(counts(), now: context.clock.now()) }
+}
+
+// MARK: Sending
+
+extension MessageQueue {
+    struct Outgoing: Sendable {
+        let content: MessageContent
+        let delay: Milliseconds
+    }
+
+    /// Stores messages and returns their ids once they are on disk.
+    func send(_ messages: [Outgoing]) async throws -> [String] {
+        let ids = messages.map { _ in MessageID.make() }
+        try await context.store.database.write { [context, name] transaction in
+            guard let queue = try context.store.queueID(name, transaction) else { throw AWSError.queueDoesNotExist }
+            let now = context.clock.now()
+            let stored = try zip(messages, ids).flatMap { message, id in
+                let copy = BrokerStore.Copy(queue: queue, messageID: id, visibleAt: now + message.delay)
+                return try context.store.insert(message.content, copies: [copy], sentAt: now, transaction)
+            }
+            transaction.onCommit { self.accept(stored) }
+        }
+        return ids
+    }
+
+    /// Takes over messages that were committed to this queue.
+    func accept(_ messages: [QueuedMessage]) {
+        metrics.sent.increment(by: messages.count)
+        apply { $0.sent(messages, now: $1) }
+    }
+}
+
+// MARK: Receiving
+
+extension MessageQueue {
+    /// Waits until there is a message, at most `wait`; the answer is empty if none came. If the task is cancelled,
+    /// because the client has gone, what it would have received is available to others at once.
+    func receive(
+        maximum: Int, visibility: Milliseconds, wait: Milliseconds
+    ) async throws -> [QueueState.Delivery] {
+        let (id, isFull) = guarded.withLock { guarded in
+            guarded.nextReceiver += 1
+            return (guarded.nextReceiver, guarded.state.isFull)
+        }
+        if isFull, wait == 0 { throw AWSError.overLimit }
+        let request = QueueState.ReceiveRequest(waiter: id, maximum: maximum, visibility: visibility, wait: wait)
+        let deliveries = await withTaskCancellationHandler {
+            await withCheckedContinuation { receiver in enlist(receiver, request) }
+        } onCancel: {
+            apply { state, _ in state.cancel(waiter: id) }
+        }
+        do {
+            try Task.checkCancellation()
+            let complete = try await withContents(deliveries)
+            try Task.checkCancellation()
+            metrics.received.increment(by: complete.count)
+            return complete
+        } catch {
+            apply { $0.giveBack(deliveries, now: $1) }
+            if error is CancellationError { return [] }
+            throw error
+        }
+    }
+
+    private func enlist(
+        _ receiver: CheckedContinuation<[QueueState.Delivery], Never>, _ request: QueueState.ReceiveRequest
+    ) {
+        // A cancellation may have come before there was anything to cancel.
+        let wait = Task.isCancelled ? 0 : request.wait
+        apply { state, now in
+            state.receive(
+                QueueState.ReceiveRequest(
+                    waiter: request.waiter, maximum: request.maximum, visibility: request.visibility, wait: wait),
+                now: now)
+        } enlisting: { guarded in
+            guarded.receivers[request.waiter] = receiver
+        }
+    }
+
+    private func withContents(_ deliveries: [QueueState.Delivery]) async throws -> [QueueState.Delivery] {
+        let missing = deliveries.filter { $0.message.content == nil }.map(\.message.bodyID)
+        guard !missing.isEmpty else { return deliveries }
+        let contents = try await context.store.database.read { [store = context.store] transaction in
+            try store.contents(missing, transaction)
+        }
+        // One without a body was deleted with an older handle between its delivery and now.
+        return deliveries.compactMap { delivery in
+            var delivery = delivery
+            delivery.message.content = delivery.message.content ?? contents[delivery.message.bodyID]
+            return delivery.message.content == nil ? nil : delivery
+        }
+    }
+
+    /// Answers everyone who waits, and lets nobody wait from now on.
+    func close() {
+        let receivers = guarded.withLock { guarded in
+            guarded.isClosed = true
+            guarded.state.purged()
+            for id in guarded.receivers.keys { _ = guarded.state.cancel(waiter: id) }
+            defer { guarded.receivers = [:] }
+            return guarded.receivers.values.map { $0 }
+        }
+        for receiver in receivers { receiver.resume(returning: []) }
+    }
+}
+
+// MARK: Deleting and changing visibility
+
+extension MessageQueue {
+    /// Deletes messages, and returns once that is on disk. One that is already gone is no error.
+    func delete(_ handles: [ReceiptHandle]) async throws {
+        let queue = record.id
+        try await context.store.database.write { [store = context.store] transaction in
+            let deleted = try handles.filter {
+                try store.delete($0.sequence, queue: queue, messageID: $0.messageID, transaction)
+            }
+            guard !deleted.isEmpty else { return }
+            transaction.onCommit {
+                self.metrics.deleted.increment(by: deleted.count)
+                self.apply { $0.deleted(deleted.map(\.sequence), now: $1) }
+            }
+        }
+    }
+
+    struct VisibilityRequest: Sendable {
+        let handle: ReceiptHandle
+        let timeout: Milliseconds
+    }
+
+    /// Changes when messages become visible, and returns once that is on disk; with an error for each that can't be.
+    func changeVisibility(_ requests: [VisibilityRequest]) async throws -> [AWSError?] {
+        let queue = record.id
+        var changes = Changes()
+        var errors: [AWSError?] = []
+        for request in requests {
+            var outcome = QueueState.VisibilityChange.notFound
+            apply { state, now in
+                let (change, effects) = state.changeVisibility(
+                    of: request.handle.sequence, receipt: request.handle.receipt, timeout: request.timeout, now: now)
+                outcome = change
+                return effects
+            }
+            switch outcome {
+            case .write(let change):
+                if request.timeout == 0 { changes.atOnce.append(change) } else { changes.later.append(change) }
+                errors.append(nil)
+            case .notInFlight: errors.append(.messageNotInflight)
+            case .tooLong:
+                errors.append(
+                    .invalidParameterValue(
+                        "Value \(request.timeout / 1000) for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds]."
+                    ))
+            case .notFound: errors.append(try await reasonNotFound(request.handle, queue: queue))
+            }
+        }
+        if !changes.all.isEmpty { try await save(changes, queue: queue) }
+        return errors
+    }
+
+    /// Messages that become visible at once, and those that do so later.
+    private struct Changes: Sendable {
+        var atOnce: [QueueState.Return] = []
+        var later: [QueueState.Return] = []
+        var all: [QueueState.Return] { atOnce + later }
+    }
+
+    private func save(_ changes: Changes, queue: Int64) async throws {
+        do {
+            try await context.store.database.write { [store = context.store] transaction in
+                try store.save(changes.all, queue: queue, transaction)
+                transaction.onCommit {
+                    self.apply { state, now in
+                        for change in changes.later { state.changed(change) }
+                        return state.returned(changes.atOnce, now: now)
+                    }
+                }
+            }
+        } catch {
+            apply { state, now in
+                state.writeFailed(changes.atOnce.map(\.sequence), now: now)
+                return QueueState.Effects()
+            }
+            throw error
+        }
+    }
+
+    private func reasonNotFound(_ handle: ReceiptHandle, queue: Int64) async throws -> AWSError {
+        let isInFlight = guarded.withLock { $0.state.isInFlight(handle.sequence) }
+        let exists = try await context.store.database.read { [store = context.store] transaction in
+            try store.contains(handle.sequence, queue: queue, messageID: handle.messageID, transaction)
+        }
+        return exists && !isInFlight ? .messageNotInflight : .notAvailableForVisibility(handle.text)
+    }
+}
+
+// MARK: Administration
+
+extension MessageQueue {
+    /// Takes over what was committed: new attributes, or the record of the emptied queue after a purge.
+    func update(_ record: Record) {
+        apply { state, now in
+            state.settings = self.context.settings(record.attributes)
+            return state.tick(now: now)
+        } enlisting: { guarded in
+            if record.id != guarded.record.id { guarded.state.purged() }
+            guarded.record = record
+        }
+    }
+
+    /// The dead-letter queue came or went.
+    func refreshSettings() { update(record) }
+
+    /// How much content may be kept in memory for this queue.
+    func limitContent(to bytes: Int) { guarded.withLock { $0.state.limits.contentBytes = bytes } }
+
+    /// Notes a purge.
+    /// - Throws: if the last one was less than 60 seconds ago.
+    func beginPurge() throws(AWSError) {
+        let now = context.clock.now()
+        let isAllowed = guarded.withLock { guarded in
+            if let last = guarded.purgedAt, now - last < 60_000 { return false }
+            guarded.purgedAt = now
+            return true
+        }
+        if !isAllowed { throw .purgeInProgress(name) }
+    }
+}
+
+// MARK: The shell around the state
+
+extension MessageQueue {
+    /// Changes the state and does what follows from it.
+    private func apply(
+        _ change: (inout QueueState, Milliseconds) -> QueueState.Effects,
+        enlisting prepare: ((inout Guarded) -> Void)? = nil
+    ) {
+        let now = context.clock.now()
+        let (effects, answers, alarm) = guarded.withLock { guarded in
+            prepare?(&guarded)
+            var effects = change(&guarded.state, now)
+            if guarded.isClosed {
+                for id in guarded.receivers.keys { effects.answers += guarded.state.cancel(waiter: id).answers }
+            }
+            let answers = effects.answers.compactMap { answer in
+                guarded.receivers.removeValue(forKey: answer.waiter).map { ($0, answer.deliveries) }
+            }
+            return (effects, answers, nextAlarm(&guarded))
+        }
+        for (receiver, deliveries) in answers { receiver.resume(returning: deliveries) }
+        if effects.needsDisk {
+            context.work.submit { await self.perform(effects) }
+        }
+        if let alarm {
+            context.clock.call(at: alarm) { [weak self] in self?.ring(alarm) }
+        }
+    }
+
+    /// The time of a call that has to be ordered, if the one that is ordered comes too late.
+    private func nextAlarm(_ guarded: inout Guarded) -> Milliseconds? {
+        guard let next = guarded.state.nextDeadline(), next < guarded.alarm ?? .max else { return nil }
+        guarded.alarm = next
+        return next
+    }
+
+    private func ring(_ alarm: Milliseconds) {
+        apply { $0.tick(now: $1) } enlisting: { guarded in
+            if guarded.alarm == alarm { guarded.alarm = nil }
+        }
+    }
+
+    private func perform(_ effects: QueueState.Effects) async {
+        if !effects.returns.isEmpty {
+            await attempt("save messages that are visible again", effects.returns.map(\.sequence)) { queue, transaction in
+                try self.context.store.save(effects.returns, queue: queue.id, transaction)
+                transaction.onCommit { self.apply { $0.returned(effects.returns, now: $1) } }
+            }
+        }
+        if !effects.expired.isEmpty {
+            await attempt("delete expired messages", effects.expired) { queue, transaction in
+                for sequence in effects.expired {
+                    try self.context.store.delete(sequence, queue: queue.id, transaction)
+                }
+                transaction.onCommit {
+                    self.metrics.expired.increment(by: effects.expired.count)
+                    self.apply { $0.left(effects.expired, now: $1) }
+                }
+            }
+        }
+        if !effects.redriven.isEmpty {
+            await attempt("move messages to the dead-letter queue", effects.redriven) { queue, transaction in
+                try self.redrive(effects.redriven, queue, transaction)
+            }
+        }
+        if let request = effects.load { await load(request) }
+    }
+
+    private func redrive(_ sequences: [Int64], _ queue: Record, _ transaction: any Transaction) throws {
+        guard let target = queue.attributes.redrivePolicy?.queue,
+            let id = try context.store.queueID(target, transaction)
+        else { throw AWSError.queueDoesNotExist }
+        let moved = try context.store.move(
+            sequences, from: queue, to: id, now: context.clock.now(), transaction)
+        transaction.onCommit {
+            self.metrics.redriven.increment(by: moved.count)
+            self.apply { $0.left(sequences, now: $1) }
+            self.context.queue(target)?.accept(moved)
+        }
+    }
+
+    private func load(_ request: QueueState.PageRequest) async {
+        // On the writing connection, so that the page takes its place in the order of the commits.
+        let queue = record.id
+        do {
+            try await context.store.database.write { transaction in
+                let page = try self.context.store.page(request, queue: queue, transaction)
+                transaction.onCommit { self.apply { $0.loaded(page, for: request, now: $1) } }
+            }
+        } catch {
+            context.logger.warning("cannot read the next messages", metadata: ["queue": "\(name)", "error": "\(error)"])
+            apply { state, now in
+                state.loadFailed(request, now: now)
+                return QueueState.Effects()
+            }
+        }
+    }
+
+    private func attempt(
+        _ what: String, _ sequences: [Int64],
+        _ body: @escaping @Sendable (Record, any Transaction) throws -> Void
+    ) async {
+        let queue = record
+        do {
+            try await context.store.database.write { try body(queue, $0) }
+        } catch {
+            context.logger.warning("cannot \(what)", metadata: ["queue": "\(name)", "error": "\(error)"])
+            apply { state, now in
+                state.writeFailed(sequences, now: now)
+                return QueueState.Effects()
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+/// Where a message stands in its queue: by the time from which it may be delivered, then by the order of sending.
+struct Position: Comparable, Hashable, Sendable {
+    var visibleAt: Milliseconds
+    var sequence: Int64
+
+    static let first = Position(visibleAt: .min, sequence: .min)
+
+    static func < (left: Position, right: Position) -> Bool {
+        left.visibleAt == right.visibleAt ? left.sequence < right.sequence : left.visibleAt < right.visibleAt
+    }
+}
+
+/// A message as the queue knows it. `content` is kept for a while if there is room, otherwise read when delivered.
+struct QueuedMessage: Sendable {
+    let sequence: Int64
+    let messageID: String
+    var visibleAt: Milliseconds
+    let sentAt: Milliseconds
+    var receiveCount = 0
+    var firstReceivedAt: Milliseconds?
+    let bodyID: Int64
+    /// The subscription that this copy came through, for the hole in an enveloped body.
+    var subscription: String?
+    /// The queue that this message could not be processed in.
+    var deadLetterSource: String?
+    var content: MessageContent?
+
+    var position: Position { Position(visibleAt: visibleAt, sequence: sequence) }
+}
+
+extension QueueState {
+    struct Settings: Sendable, Equatable {
+        var retention: Milliseconds = 345_600_000
+        /// After how many receives a message moves to the dead-letter queue, if there is one.
+        var maxReceiveCount: Int?
+    }
+
+    struct Limits: Sendable {
+        /// The most messages in the window.
+        var window = 2048
+        /// How many are read at once. The next page is asked for when fewer than half of it are left.
+        var page = 1024
+        /// The most bytes of content that are kept with the window.
+        var contentBytes = 4 << 20
+        var inFlight = 120_000
+        var expiriesAtOnce = 500
+        var longestVisibility: Milliseconds = 43_200_000
+        /// How long after a failed write or read to try again.
+        var retryDelay: Milliseconds = 1000
+        /// How long a receiver who does not want to wait is kept for a page that is being read.
+        var loadPatience: Milliseconds = 2000
+    }
+
+    struct ReceiveRequest: Sendable {
+        let waiter: Int
+        let maximum: Int
+        let visibility: Milliseconds
+        let wait: Milliseconds
+    }
+
+    /// What the shell must do after a call.
+    struct Effects: Sendable {
+        var answers: [Answer] = []
+        /// To be saved, then told by `returned`.
+        var returns: [Return] = []
+        /// To be moved to the dead-letter queue, then told by `left`.
+        var redriven: [Int64] = []
+        /// To be deleted, then told by `left`.
+        var expired: [Int64] = []
+        /// To be read, then told by `loaded`.
+        var load: PageRequest?
+
+        var needsDisk: Bool { !returns.isEmpty || !redriven.isEmpty || !expired.isEmpty || load != nil }
+    }
+
+    /// What a receiver gets; nothing if the time is up.
+    struct Answer: Sendable {
+        let waiter: Int
+        let deliveries: [Delivery]
+    }
+
+    struct Delivery: Sendable {
+        var message: QueuedMessage
+        let receipt: UInt64
+    }
+
+    /// A message's new place on disk.
+    struct Return: Sendable, Equatable {
+        let sequence: Int64
+        let visibleAt: Milliseconds
+        let receiveCount: Int
+        let firstReceivedAt: Milliseconds?
+    }
+
+    struct PageRequest: Sendable, Equatable {
+        let from: Position
+        let limit: Int
+        let generation: Int
+    }
+
+    enum VisibilityChange: Sendable, Equatable {
+        case write(Return)
+        /// Memory doesn't have it in flight with this receipt; the disk may still have it.
+        case notFound
+        case notInFlight
+        case tooLong
+    }
+
+    struct Counts: Sendable, Equatable {
+        var visible = 0
+        var delayed = 0
+        var inFlight = 0
+        var oldestSentAt: Milliseconds?
+    }
+
+    struct Waiter: Sendable {
+        let request: ReceiveRequest
+        var deadline: Milliseconds
+    }
+
+    struct InFlight: Sendable {
+        enum Phase { case held, leaving }
+
+        let message: QueuedMessage
+        let receipt: UInt64
+        let receivedAt: Milliseconds
+        var deadline: Milliseconds
+        /// The position on disk.
+        var storedVisibleAt: Milliseconds
+        /// `leaving` while a write that takes the message out of flight is on its way.
+        var phase: Phase
+
+        func asReturn(at visibleAt: Milliseconds) -> Return {
+            Return(
+                sequence: message.sequence, visibleAt: visibleAt, receiveCount: message.receiveCount,
+                firstReceivedAt: message.firstReceivedAt)
+        }
+    }
+
+    struct Timer: Comparable, Sendable {
+        enum Owner: Sendable, Equatable { case waiter(Int), message(Int64), load(Int) }
+
+        let at: Milliseconds
+        let owner: Owner
+
+        static func < (left: Timer, right: Timer) -> Bool { left.at < right.at }
+    }
+}

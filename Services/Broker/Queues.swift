@@ -1,0 +1,158 @@
+import Foundation
+import Logging
+import Persistence
+import Synchronization
+
+/// All queues by name.
+final class Queues: Sendable {
+    private let store: BrokerStore
+    private let clock: any BrokerClock
+    private let work: BackgroundWork
+    private let logger: Logger
+    private let byName = Mutex<[String: MessageQueue]>([:])
+
+    /// What may be kept of contents in memory, for all queues together.
+    private static let contentBytes = 64 << 20
+
+    init(store: BrokerStore, clock: any BrokerClock, work: BackgroundWork, logger: Logger) {
+        self.store = store
+        self.clock = clock
+        self.work = work
+        self.logger = logger
+    }
+
+    /// Takes up the queues on disk.
+    func open() async throws {
+        let (records, counts) = try await store.database.read { [store] transaction in
+            (try store.queues(transaction), try store.countMessages(transaction))
+        }
+        for record in records { add(record, stored: counts[record.id] ?? 0) }
+        // A dead-letter queue may come later in the list than its sources.
+        for queue in all { queue.refreshSettings() }
+        sweep()
+    }
+
+    var all: [MessageQueue] { byName.withLock { $0.values.sorted { $0.name < $1.name } } }
+
+    func find(_ name: String) -> MessageQueue? { byName.withLock { $0[name] } }
+
+    /// - Throws: `QueueDoesNotExist`.
+    func get(_ name: String) throws(AWSError) -> MessageQueue {
+        guard let queue = find(name) else { throw .queueDoesNotExist }
+        return queue
+    }
+
+    /// Creates a queue. One that is there with the same attributes is as good.
+    func create(_ name: String, attributes: QueueAttributes, tags: [String: String]) async throws {
+        try ResourceName.checkQueue(name)
+        try await store.database.write { [store, clock] transaction in
+            if let existing = try store.queue(named: name, transaction) {
+                if let difference = existing.attributes.firstDifference(from: attributes) {
+                    throw AWSError.queueNameExists(difference)
+                }
+                return
+            }
+            try self.checkTarget(of: attributes, transaction)
+            let record = try store.createQueue(
+                name, attributes: attributes, tags: tags, now: clock.now(), transaction)
+            transaction.onCommit {
+                self.add(record, stored: 0)
+                self.refreshSources(of: name)
+            }
+        }
+    }
+
+    func setAttributes(_ name: String, _ attributes: QueueAttributes) async throws {
+        try await store.database.write { [store, clock] transaction in
+            guard let existing = try store.queue(named: name, transaction) else { throw AWSError.queueDoesNotExist }
+            try self.checkTarget(of: attributes, transaction)
+            try store.updateQueue(
+                existing.id, attributes: existing.attributes.merging(attributes), now: clock.now(), transaction)
+            guard let updated = try store.queue(named: name, transaction) else { throw AWSError.queueDoesNotExist }
+            transaction.onCommit { self.find(name)?.update(updated) }
+        }
+    }
+
+    func delete(_ name: String) async throws {
+        try await store.database.write { [store, clock] transaction in
+            guard let queue = try store.queueID(name, transaction) else { throw AWSError.queueDoesNotExist }
+            try store.deleteQueue(queue, now: clock.now(), transaction)
+            transaction.onCommit {
+                self.byName.withLock { $0.removeValue(forKey: name) }?.close()
+                self.refreshSources(of: name)
+            }
+        }
+        sweep()
+    }
+
+    func purge(_ name: String) async throws {
+        try get(name).beginPurge()
+        try await store.database.write { [store, clock] transaction in
+            guard let existing = try store.queue(named: name, transaction) else { throw AWSError.queueDoesNotExist }
+            try store.purgeQueue(existing, now: clock.now(), transaction)
+            guard let emptied = try store.queue(named: name, transaction) else { throw AWSError.queueDoesNotExist }
+            transaction.onCommit { self.find(name)?.update(emptied) }
+        }
+        sweep()
+    }
+
+    private func add(_ record: BrokerStore.QueueRecord, stored: Int) {
+        let context = QueueContext(
+            store: store, clock: clock, work: work, logger: logger,
+            queue: { [weak self] in self?.find($0) })
+        let queue = MessageQueue(record, stored: stored, context: context)
+        let queues = byName.withLock { byName in
+            byName[record.name] = queue
+            return Array(byName.values)
+        }
+        let share = min(4 << 20, max(64 << 10, Self.contentBytes / queues.count))
+        for queue in queues { queue.limitContent(to: share) }
+    }
+
+    private func checkTarget(of attributes: QueueAttributes, _ transaction: any Transaction) throws {
+        guard let policy = attributes.redrivePolicy else { return }
+        if try store.queueID(policy.queue, transaction) == nil {
+            throw AWSError.invalidParameterValue(
+                "Value \(attributes["RedrivePolicy"] ?? "") for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist."
+            )
+        }
+    }
+
+    /// Queues whose dead-letter queue came or went.
+    private func refreshSources(of name: String) {
+        for queue in all where queue.record.attributes.redrivePolicy?.queue == name { queue.refreshSettings() }
+    }
+
+    /// Removes what deleted and purged queues left behind, in slices that nobody has to wait for.
+    private func sweep() {
+        work.submit { [store, logger] in
+            do {
+                while try await store.database.write({ try store.sweep(limit: 200, $0) }) {}
+            } catch {
+                logger.warning(
+                    "cannot remove the messages of deleted queues now; the next start will",
+                    metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}
+
+/// What a queue needs of its surroundings.
+struct QueueContext: Sendable {
+    let store: BrokerStore
+    let clock: any BrokerClock
+    let work: BackgroundWork
+    let logger: Logger
+    let queue: @Sendable (String) -> MessageQueue?
+
+    /// What the state machine needs to know. Without its dead-letter queue a redrive policy has no effect.
+    func settings(_ attributes: QueueAttributes) -> QueueState.Settings {
+        let policy = attributes.redrivePolicy.flatMap { queue($0.queue) == nil ? nil : $0 }
+        return QueueState.Settings(retention: attributes.retention, maxReceiveCount: policy?.maxReceiveCount)
+    }
+}
+
+/// Ids of messages, requests and subscriptions: random UUIDs in lower case.
+enum MessageID {
+    static func make() -> String { UUID().uuidString.lowercased() }
+}

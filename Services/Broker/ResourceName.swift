@@ -1,0 +1,88 @@
+/// Names of queues and topics, and their ARNs and URLs.
+///
+/// The broker has one name space: region and account in an ARN follow the caller and are not looked at when it comes
+/// back, so that a client may use any region.
+enum ResourceName {
+    /// Up to 80 letters, digits, hyphens and underscores.
+    static func checkQueue(_ name: String) throws(AWSError) {
+        if name.hasSuffix(".fifo") {
+            throw .unsupported("FIFO queues are not available in this version; create a standard queue.")
+        }
+        guard isWellFormed(name, longest: 80) else {
+            throw .invalidParameterValue(
+                "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+        }
+    }
+
+    /// Up to 256 letters, digits, hyphens and underscores.
+    static func checkTopic(_ name: String) throws(AWSError) {
+        if name.hasSuffix(".fifo") {
+            throw .invalidParameter("FIFO topics are not available in this version; create a standard topic.")
+        }
+        guard isWellFormed(name, longest: 256) else { throw .invalidParameter("Topic Name") }
+    }
+
+    /// The last part of `http://host/account/name`; a bare name is taken too, as Amazon does.
+    static func queue(fromURL url: String) throws(AWSError) -> String {
+        let name = url.split(separator: "/", omittingEmptySubsequences: true).last.map(String.init) ?? ""
+        guard !name.isEmpty else { throw .queueDoesNotExist }
+        return name
+    }
+
+    /// The name in `arn:aws:sqs:region:account:name`; `nil` if it is no ARN of a queue.
+    static func queue(fromARN arn: String) -> String? { parts(of: arn, service: "sqs", count: 6)?[5] }
+
+    /// The name in `arn:aws:sns:region:account:name`.
+    static func topic(fromARN arn: String) throws(AWSError) -> String {
+        guard let parts = parts(of: arn, service: "sns", count: 6) else {
+            throw .invalidParameter("TopicArn Reason: An ARN must have at least 6 elements, not \(arn.prefix(300)).")
+        }
+        return parts[5]
+    }
+
+    /// The id in `arn:aws:sns:region:account:topic:id`.
+    static func subscription(fromARN arn: String) throws(AWSError) -> String {
+        guard let parts = parts(of: arn, service: "sns", count: 7) else {
+            throw .invalidParameter("SubscriptionArn Reason: An ARN must have at least 7 elements, not \(arn.prefix(300)).")
+        }
+        return parts[6]
+    }
+
+    private static func parts(of arn: String, service: String, count: Int) -> [String]? {
+        let parts = arn.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == count, parts[0] == "arn", parts[2] == service, parts[count - 1] != "" else { return nil }
+        return parts
+    }
+
+    private static func isWellFormed(_ name: String, longest: Int) -> Bool {
+        !name.isEmpty && name.utf8.count <= longest
+            && name.utf8.allSatisfy { $0.isLetterOrDigit || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
+    }
+}
+
+/// Who calls, and from where: what ARNs and URLs in the answer are made of.
+struct Caller: Sendable {
+    let region: String
+    /// `http://` and the Host header.
+    let baseURL: String
+    let account: String
+    let requestID: String
+
+    func queueURL(_ name: String) -> String { "\(baseURL)/\(account)/\(name)" }
+    func queueARN(_ name: String) -> String { "arn:aws:sqs:\(region):\(account):\(name)" }
+    func topicARN(_ name: String) -> String { "arn:aws:sns:\(region):\(account):\(name)" }
+    func subscriptionARN(topic: String, id: String) -> String { "\(topicARN(topic)):\(id)" }
+
+    /// The region in `Credential=KEY/DATE/REGION/SERVICE/aws4_request` of a signed request.
+    static func region(inAuthorization header: String) -> String? {
+        guard let start = header.range(of: "Credential=") else { return nil }
+        let scope = header[start.upperBound...].prefix { $0 != "," && $0 != " " }
+        let parts = scope.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count >= 5 else { return nil }
+        let region = parts[parts.count - 3]
+        guard region.utf8.count <= 40, region.utf8.allSatisfy({ $0.isLetterOrDigit || $0 == UInt8(ascii: "-") }) else {
+            return nil
+        }
+        return String(region)
+    }
+}
