@@ -58,6 +58,7 @@ let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
@@ -108,7 +109,7 @@ let package = Package(
             testing: [hummingbirdTesting]),
 
         // Services
-        service("Broker", [collections, crypto, nio]),
+        service("Broker", [collections, crypto, httpTypes, metrics, nio, nioPosix]),
         shopService("Order", ["Webhooks", crypto]),
         shopService("Payment", ["Webhooks", httpClient, nio]),
         shopService("Inventory", resources: ["products.json"]),

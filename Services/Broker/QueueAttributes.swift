@@ -91,7 +91,7 @@ struct QueueAttributes: Sendable, Equatable {
             || name == "SqsManagedSseEnabled"
     }
 
-    static var settable: [String] { wholes.keys + texts + ["SqsManagedSseEnabled"] }
+    static var settable: [String] { Array(wholes.keys) + Array(texts) + ["SqsManagedSseEnabled"] }
 
     var delay: Milliseconds { seconds("DelaySeconds") }
     var visibilityTimeout: Milliseconds { seconds("VisibilityTimeout") }

@@ -10,21 +10,21 @@ struct SQSOperations: Sendable {
     static let targetPrefix = "AmazonSQS."
 
     static let table: [String: Handler] = [
-        "ChangeMessageVisibility": operation { try await $0.changeVisibility($1) },
-        "ChangeMessageVisibilityBatch": operation { try await $0.changeVisibilityBatch($1) },
+        "ChangeMessageVisibility": operation { sqs, input, _ in try await sqs.changeVisibility(input) },
+        "ChangeMessageVisibilityBatch": operation { sqs, input, _ in try await sqs.changeVisibilityBatch(input) },
         "CreateQueue": operation { try await $0.createQueue($1, $2) },
-        "DeleteMessage": operation { try await $0.deleteMessage($1) },
-        "DeleteMessageBatch": operation { try await $0.deleteMessageBatch($1) },
-        "DeleteQueue": operation { try await $0.deleteQueue($1) },
+        "DeleteMessage": operation { sqs, input, _ in try await sqs.deleteMessage(input) },
+        "DeleteMessageBatch": operation { sqs, input, _ in try await sqs.deleteMessageBatch(input) },
+        "DeleteQueue": operation { sqs, input, _ in try await sqs.deleteQueue(input) },
         "GetQueueAttributes": operation { try $0.getQueueAttributes($1, $2) },
         "GetQueueUrl": operation { try $0.getQueueURL($1, $2) },
         "ListDeadLetterSourceQueues": operation { try $0.listDeadLetterSourceQueues($1, $2) },
         "ListQueues": operation { try $0.listQueues($1, $2) },
-        "PurgeQueue": operation { try await $0.purgeQueue($1) },
+        "PurgeQueue": operation { sqs, input, _ in try await sqs.purgeQueue(input) },
         "ReceiveMessage": operation { try await $0.receiveMessage($1, $2) },
         "SendMessage": operation { try await $0.sendMessage($1, $2) },
         "SendMessageBatch": operation { try await $0.sendMessageBatch($1, $2) },
-        "SetQueueAttributes": operation { try await $0.setQueueAttributes($1) },
+        "SetQueueAttributes": operation { sqs, input, _ in try await sqs.setQueueAttributes(input) },
     ]
 
     /// Runs an operation.
@@ -35,7 +35,7 @@ struct SQSOperations: Sendable {
         return try await handler(self, body, caller)
     }
 
-    private static func operation<Input: Decodable>(
+    private static func operation<Input: Decodable & SendableMetatype>(
         _ run: @escaping @Sendable (SQSOperations, Input, Caller) async throws -> JSONWriter
     ) -> Handler {
         { operations, body, caller in

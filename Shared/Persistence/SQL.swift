@@ -36,6 +36,12 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation {
             arguments.append(value.sqlValue)
         }
 
+        /// Binds a value or NULL. Without this overload the compiler warns that an optional is interpolated.
+        public mutating func appendInterpolation(_ value: (some SQLBindable)?) {
+            text += "?"
+            arguments.append(value.sqlValue)
+        }
+
         /// Binds the raw value of a typed id or of an enumeration.
         public mutating func appendInterpolation<Value: RawRepresentable>(_ value: Value)
         where Value.RawValue: SQLBindable {
