@@ -34,9 +34,11 @@ extension AWSError {
         "EmptyBatchRequest", "There should be at least one entry in the request.")
     static let invalidBatchEntryID = legacy(
         "InvalidBatchEntryId",
-        "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
+        "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long."
+    )
     static let overLimit = AWSError(
-        code: "OverLimit", "Too many messages of the queue are in flight; delete some or wait for their visibility timeout.",
+        code: "OverLimit",
+        "Too many messages of the queue are in flight; delete some or wait for their visibility timeout.",
         status: 403)
 
     static func queueNameExists(_ attribute: String) -> AWSError {
@@ -46,7 +48,8 @@ extension AWSError {
     }
     static func purgeInProgress(_ queue: String) -> AWSError {
         legacy(
-            "PurgeQueueInProgress", "Only one PurgeQueue operation on \(queue) is allowed every 60 seconds.", status: 403)
+            "PurgeQueueInProgress", "Only one PurgeQueue operation on \(queue) is allowed every 60 seconds.",
+            status: 403)
     }
     static func tooManyEntries(_ count: Int) -> AWSError {
         legacy(
@@ -56,7 +59,8 @@ extension AWSError {
         legacy("BatchEntryIdsNotDistinct", "Id \(id) repeated.")
     }
     static func batchTooLong(_ size: Int, limit: Int) -> AWSError {
-        legacy("BatchRequestTooLong", "Batch requests cannot be longer than \(limit) bytes. You have sent \(size) bytes.")
+        legacy(
+            "BatchRequestTooLong", "Batch requests cannot be longer than \(limit) bytes. You have sent \(size) bytes.")
     }
     static func unsupported(_ message: String) -> AWSError { legacy("UnsupportedOperation", message) }
     static func invalidAttributeName(_ name: String) -> AWSError {
@@ -68,15 +72,18 @@ extension AWSError {
     static func invalidMessageContents(_ what: String) -> AWSError {
         AWSError(
             code: "InvalidMessageContents",
-            "Invalid characters in \(what): a message may hold #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD and #x10000 to #x10FFFF.")
+            "Invalid characters in \(what): a message may hold #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD and #x10000 to #x10FFFF."
+        )
     }
     static func receiptHandleIsInvalid(_ handle: String) -> AWSError {
         AWSError(
-            code: "ReceiptHandleIsInvalid", "The input receipt handle \"\(handle.prefix(1024))\" is not a valid receipt handle.")
+            code: "ReceiptHandleIsInvalid",
+            "The input receipt handle \"\(handle.prefix(1024))\" is not a valid receipt handle.")
     }
     static func notAvailableForVisibility(_ handle: String) -> AWSError {
         invalidParameterValue(
-            "Value \(handle) for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.")
+            "Value \(handle) for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change."
+        )
     }
     static func serialization(_ message: String) -> AWSError { AWSError(code: "SerializationException", message) }
 }

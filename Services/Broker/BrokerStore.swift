@@ -267,7 +267,8 @@ extension BrokerStore {
     }
 
     /// The next messages of a queue from a position on, with their contents.
-    func page(_ request: QueueState.PageRequest, queue: Int64, _ transaction: any Transaction) throws -> [QueuedMessage] {
+    func page(_ request: QueueState.PageRequest, queue: Int64, _ transaction: any Transaction) throws -> [QueuedMessage]
+    {
         try transaction.rows(
             """
             SELECT messages.*, bodies.body, bodies.body_digest, bodies.attributes, bodies.attributes_digest,

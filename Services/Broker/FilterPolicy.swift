@@ -23,7 +23,8 @@ struct FilterPolicy: Sendable, Equatable {
     /// Reads a policy.
     /// - Throws: `InvalidParameter` with what is wrong.
     init(_ json: String, scope: Scope) throws(AWSError) {
-        guard json.utf8.count <= 256 * 1024, let value = try? JSONValue(parsing: json), case .object(let members) = value
+        guard json.utf8.count <= 256 * 1024, let value = try? JSONValue(parsing: json),
+            case .object(let members) = value
         else { throw Self.invalid("failed to parse JSON. A policy is a JSON object of at most 256 KiB.") }
         self.scope = scope
         var parser = Parser(scope: scope)
@@ -81,7 +82,9 @@ struct FilterPolicy: Sendable, Equatable {
                         throw FilterPolicy.invalid(
                             "Filter policy scope MessageAttributes does not support nested filter policy")
                     }
-                    guard !nested.isEmpty else { throw FilterPolicy.invalid("Empty objects are not allowed (\(name)).") }
+                    guard !nested.isEmpty else {
+                        throw FilterPolicy.invalid("Empty objects are not allowed (\(name)).")
+                    }
                     conditions.append(try condition(nested, at: path + [name]))
                 case .null, .bool, .number, .string:
                     throw FilterPolicy.invalid("\"\(name)\" must be an object or an array")
@@ -167,7 +170,9 @@ extension FilterRule {
 
     private static func named(_ name: String, _ operand: JSONValue) throws(AWSError) -> FilterRule {
         func text() throws(AWSError) -> String {
-            guard let text = operand.string else { throw FilterPolicy.invalid("\(name) match pattern must be a string") }
+            guard let text = operand.string else {
+                throw FilterPolicy.invalid("\(name) match pattern must be a string")
+            }
             return text
         }
         switch name {

@@ -51,7 +51,8 @@ struct FormParameters: Sendable {
     func items(_ name: String) -> [FormParameters] {
         var items: [Int: [String: String]] = [:]
         for (key, value) in values where key.hasPrefix(name + ".") {
-            let parts = key.dropFirst(name.count + 1).split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
+            let parts = key.dropFirst(name.count + 1).split(
+                separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
             guard parts.count >= 2, ["member", "entry"].contains(parts[0]), let index = Int(parts[1]) else { continue }
             items[index, default: [:]][parts.count > 2 ? String(parts[2]) : ""] = value
         }

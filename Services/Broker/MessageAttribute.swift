@@ -22,14 +22,16 @@ struct MessageAttribute: Sendable, Equatable {
     init(name: String, type: String?, text: String?, binary: Data?) throws(AWSError) {
         try Self.check(name: name)
         guard let type, !type.isEmpty else {
-            throw .invalidParameterValue("The message attribute '\(name)' must contain a non-empty message attribute type.")
+            throw .invalidParameterValue(
+                "The message attribute '\(name)' must contain a non-empty message attribute type.")
         }
         let kind = type.prefix { $0 != "." }
         switch kind {
         case "String", "Number":
             guard let text, !text.isEmpty else {
                 throw .invalidParameterValue(
-                    "The message attribute '\(name)' must contain a non-empty message attribute value for message attribute type '\(kind)'.")
+                    "The message attribute '\(name)' must contain a non-empty message attribute value for message attribute type '\(kind)'."
+                )
             }
             if kind == "Number", Double(text) == nil {
                 throw .invalidParameterValue("Can't cast the value of message (user) attribute '\(name)' to a number.")
@@ -38,12 +40,14 @@ struct MessageAttribute: Sendable, Equatable {
         case "Binary":
             guard let binary, !binary.isEmpty else {
                 throw .invalidParameterValue(
-                    "The message attribute '\(name)' must contain a non-empty message attribute value for message attribute type 'Binary'.")
+                    "The message attribute '\(name)' must contain a non-empty message attribute value for message attribute type 'Binary'."
+                )
             }
             value = .binary(binary)
         default:
             throw .invalidParameterValue(
-                "The message attribute '\(name)' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.")
+                "The message attribute '\(name)' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String."
+            )
         }
         self.type = type
     }
@@ -56,12 +60,15 @@ struct MessageAttribute: Sendable, Equatable {
     private static func check(name: String) throws(AWSError) {
         let isWellFormed =
             !name.isEmpty && name.utf8.count <= 256
-            && name.utf8.allSatisfy { $0.isLetterOrDigit || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }
+            && name.utf8.allSatisfy {
+                $0.isLetterOrDigit || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".")
+            }
             && !name.hasPrefix(".") && !name.hasSuffix(".") && !name.contains("..")
         let lowercased = name.lowercased()
         guard isWellFormed, !lowercased.hasPrefix("aws."), !lowercased.hasPrefix("amazon.") else {
             throw .invalidParameterValue(
-                "Message (user) attribute name '\(name.prefix(300))' is invalid: use up to 256 letters, digits, '_', '-' and single dots inside, and no 'AWS.' or 'Amazon.' in front.")
+                "Message (user) attribute name '\(name.prefix(300))' is invalid: use up to 256 letters, digits, '_', '-' and single dots inside, and no 'AWS.' or 'Amazon.' in front."
+            )
         }
     }
 }

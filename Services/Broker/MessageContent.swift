@@ -90,8 +90,10 @@ enum Digest {
     }
 
     private static func length(_ count: Int) -> [UInt8] {
-        [UInt8(truncatingIfNeeded: count >> 24), UInt8(truncatingIfNeeded: count >> 16),
-            UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count)]
+        [
+            UInt8(truncatingIfNeeded: count >> 24), UInt8(truncatingIfNeeded: count >> 16),
+            UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count),
+        ]
     }
 
     private static func hex(_ hash: Insecure.MD5) -> String {

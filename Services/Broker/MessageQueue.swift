@@ -310,14 +310,17 @@ extension MessageQueue {
     }
 
     private func ring(_ alarm: Milliseconds) {
-        apply { $0.tick(now: $1) } enlisting: { guarded in
+        apply {
+            $0.tick(now: $1)
+        } enlisting: { guarded in
             if guarded.alarm == alarm { guarded.alarm = nil }
         }
     }
 
     private func perform(_ effects: QueueState.Effects) async {
         if !effects.returns.isEmpty {
-            await attempt("save messages that are visible again", effects.returns.map(\.sequence)) { queue, transaction in
+            await attempt("save messages that are visible again", effects.returns.map(\.sequence)) {
+                queue, transaction in
                 try self.context.store.save(effects.returns, queue: queue.id, transaction)
                 transaction.onCommit { self.apply { $0.returned(effects.returns, now: $1) } }
             }
@@ -363,7 +366,8 @@ extension MessageQueue {
                 transaction.onCommit { self.apply { $0.loaded(page, for: request, now: $1) } }
             }
         } catch {
-            context.logger.warning("cannot read the next messages", metadata: ["queue": "\(name)", "error": "\(error)"])
+            context.logger.warning(
+                "cannot read the next messages", metadata: ["queue": "\(name)", "error": "\(error)"])
             apply { state, now in
                 state.loadFailed(request, now: now)
                 return QueueState.Effects()

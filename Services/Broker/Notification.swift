@@ -100,12 +100,14 @@ struct Subscription: Sendable {
             switch name {
             case "RawMessageDelivery":
                 guard value == "true" || value == "false" else {
-                    throw .invalidParameter("Attributes Reason: RawMessageDelivery: Invalid value [\(value)]. Must be true or false.")
+                    throw .invalidParameter(
+                        "Attributes Reason: RawMessageDelivery: Invalid value [\(value)]. Must be true or false.")
                 }
             case "FilterPolicyScope":
                 guard FilterPolicy.Scope(rawValue: value) != nil else {
                     throw .invalidParameter(
-                        "FilterPolicyScope: Invalid value [\(value)]. Please use either MessageBody or MessageAttributes")
+                        "FilterPolicyScope: Invalid value [\(value)]. Please use either MessageBody or MessageAttributes"
+                    )
                 }
             case "FilterPolicy", "DeliveryPolicy", "RedrivePolicy", "SubscriptionRoleArn": break
             default: throw .invalidParameter("AttributeName")

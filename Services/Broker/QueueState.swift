@@ -134,7 +134,11 @@ struct QueueState: Sendable {
         guard held.phase == .held else { return (.notInFlight, effects) }
         guard now + timeout <= held.receivedAt + limits.longestVisibility else { return (.tooLong, effects) }
         held.deadline = now + timeout
-        if timeout == 0 { held.phase = .leaving } else { timers.insert(Timer(at: held.deadline, owner: .message(sequence))) }
+        if timeout == 0 {
+            held.phase = .leaving
+        } else {
+            timers.insert(Timer(at: held.deadline, owner: .message(sequence)))
+        }
         inFlight[sequence] = held
         tidy()
         return (.write(held.asReturn(at: held.deadline)), effects)

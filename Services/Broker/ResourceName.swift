@@ -43,7 +43,8 @@ enum ResourceName {
     /// The id in `arn:aws:sns:region:account:topic:id`.
     static func subscription(fromARN arn: String) throws(AWSError) -> String {
         guard let parts = parts(of: arn, service: "sns", count: 7) else {
-            throw .invalidParameter("SubscriptionArn Reason: An ARN must have at least 7 elements, not \(arn.prefix(300)).")
+            throw .invalidParameter(
+                "SubscriptionArn Reason: An ARN must have at least 7 elements, not \(arn.prefix(300)).")
         }
         return parts[6]
     }

@@ -60,7 +60,8 @@ struct Routes: Sendable {
             case let version:
                 throw AWSError(
                     code: "NoSuchVersion",
-                    "The version '\(version.prefix(40))' is not known: SNS is 2010-03-31, STS 2011-06-15, and SQS speaks JSON here.")
+                    "The version '\(version.prefix(40))' is not known: SNS is 2010-03-31, STS 2011-06-15, and SQS speaks JSON here."
+                )
             }
             var xml = XMLWriter()
             xml.element("\(action)Response", attributes: " xmlns=\"\(namespace)\"") { xml in
@@ -94,7 +95,8 @@ struct Routes: Sendable {
         do {
             return Data((try await request.bytes(maxBytes: Self.largestBody)).readableBytesView)
         } catch let problem as Problem where problem.status == .contentTooLarge {
-            throw AWSError(code: "RequestEntityTooLarge", "The request is larger than \(Self.largestBody) bytes.", status: 413)
+            throw AWSError(
+                code: "RequestEntityTooLarge", "The request is larger than \(Self.largestBody) bytes.", status: 413)
         } catch is Problem {
             throw AWSError(code: "IncompleteBody", "The body ended before its end; send it again.")
         }

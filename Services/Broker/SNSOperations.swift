@@ -91,7 +91,8 @@ extension SNSOperations {
         let protocolName = try form.required("Protocol")
         guard protocolName == Subscription.protocolName else {
             throw AWSError.invalidParameter(
-                "Protocol Reason: '\(protocolName.prefix(40))' is not available in this version; subscribe an sqs queue.")
+                "Protocol Reason: '\(protocolName.prefix(40))' is not available in this version; subscribe an sqs queue."
+            )
         }
         _ = try topics.get(topic)
         let wanted = try Subscription(
@@ -225,19 +226,22 @@ extension SNSOperations {
         if form["MessageStructure"] == "json" {
             guard let variants = (try? JSONValue(parsing: message))?.object,
                 let standard = variants["default"]?.string
-            else { throw .invalidParameter("Message Structure - JSON message body failed to parse or has no default entry") }
+            else {
+                throw .invalidParameter("Message Structure - JSON message body failed to parse or has no default entry")
+            }
             message = variants[Subscription.protocolName]?.string ?? standard
         } else if let structure = form["MessageStructure"] {
             throw .invalidParameter("MessageStructure Reason: it must be json, not \(structure.prefix(40))")
         }
-        if let subject = form["Subject"], subject.isEmpty || subject.count > 100 || subject.contains(where: \.isNewline) {
+        if let subject = form["Subject"], subject.isEmpty || subject.count > 100 || subject.contains(where: \.isNewline)
+        {
             throw .invalidParameter("Subject")
         }
         try MessageText.check(message, "the message")
         let attributes: [String: MessageAttribute]
         do {
             attributes = try form.messageAttributes()
-        } catch where error.code == "InvalidParameterValue" {
+        } catch  where error.code == "InvalidParameterValue" {
             throw AWSError(code: "ParameterValueInvalid", error.message)
         }
         return Notification(

@@ -101,7 +101,8 @@ extension SQSOperations {
         try MessageText.check(input.body, "the message body")
         guard input.size <= queue.maximumMessageSize else {
             throw .invalidParameterValue(
-                "One or more parameters are invalid. Reason: Message must be shorter than \(queue.maximumMessageSize) bytes.")
+                "One or more parameters are invalid. Reason: Message must be shorter than \(queue.maximumMessageSize) bytes."
+            )
         }
         let attributes = input.attributes ?? [:]
         guard attributes.count <= 10 else {
@@ -117,7 +118,8 @@ extension SQSOperations {
         }
         if input.deduplicationID != nil {
             throw .invalidParameterValue(
-                "Value \(input.deduplicationID ?? "") for parameter MessageDeduplicationId is invalid. Reason: The request includes a parameter that is not valid for this queue type.")
+                "Value \(input.deduplicationID ?? "") for parameter MessageDeduplicationId is invalid. Reason: The request includes a parameter that is not valid for this queue type."
+            )
         }
         var trace: String?
         if case .text(let text) = input.systemAttributes?["AWSTraceHeader"]?.value { trace = text }
@@ -157,7 +159,8 @@ extension SQSOperations {
         let maximum = input.maximum ?? 1
         guard 1...10 ~= maximum else {
             throw AWSError.invalidParameterValue(
-                "Value \(maximum) for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.")
+                "Value \(maximum) for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
+            )
         }
         if let wait = input.waitSeconds, !(0...20 ~= wait) {
             throw AWSError.invalidParameterValue(
@@ -352,7 +355,8 @@ extension SQSOperations {
     private func checkVisibility(_ seconds: Int) throws(AWSError) {
         guard 0...43_200 ~= seconds else {
             throw .invalidParameterValue(
-                "Value \(seconds) for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer between 0 and 43200")
+                "Value \(seconds) for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer between 0 and 43200"
+            )
         }
     }
 }

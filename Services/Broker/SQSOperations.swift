@@ -172,7 +172,8 @@ extension SQSOperations {
         _ key: String, _ names: [String], _ maxResults: Int?, _ token: String?, _ caller: Caller
     ) throws(AWSError) -> JSONWriter {
         guard 1...1000 ~= maxResults ?? 1000 else {
-            throw .invalidParameterValue("Value for parameter MaxResults is invalid. Reason: MaxResults must be an integer between 1 and 1000.")
+            throw .invalidParameterValue(
+                "Value for parameter MaxResults is invalid. Reason: MaxResults must be an integer between 1 and 1000.")
         }
         let rest = names.filter { token == nil || $0 > token ?? "" }
         let page = rest.prefix(maxResults ?? 1000)
