@@ -1,1 +1,13 @@
-@main struct Main { static func main() {} }
+import ServiceKit
+
+@main
+struct Main {
+    static func main() async {
+        await ServiceMain.run(
+            "inventory", defaultPort: 8083, openAPI: PackageResources.openapi_yaml,
+            about: "Owns the catalogue and the stock, and holds stock for orders."
+        ) { chassis in
+            try await build(chassis)
+        }
+    }
+}

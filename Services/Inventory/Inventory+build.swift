@@ -1,0 +1,27 @@
+import Contracts
+import Foundation
+import Messaging
+import Outbox
+import Persistence
+import ServiceKit
+
+/// Puts the inventory service together: the only place where its concrete types meet.
+func build(_ chassis: Chassis) async throws -> Assembly {
+    let configuration = chassis.configuration
+    let database = try await Databases.open(
+        url: configuration.databaseURL, migrations: Outbox.migrations + InventoryStore.migrations)
+    var endpoint = MessageEndpoint(
+        service: "inventory", queue: .inventory, database: database,
+        settings: try MessagingSettings(string: configuration.string, int: configuration.int), logger: chassis.logger,
+        report: { [readiness = chassis.readiness] in readiness.set("broker", ready: $0, detail: $1) })
+
+    let store = InventoryStore(database: database, outbox: endpoint.outbox)
+    try await store.publishCatalogue(
+        seed: try JSONDecoder().decode([SeedProduct].self, from: Data(PackageResources.products_json)),
+        context: .current())
+    Handlers(store: store).register(on: &endpoint.handlers)
+
+    let router = chassis.router()
+    Routes(store: store).add(to: router)
+    return Assembly(router: router, services: endpoint.services())
+}

@@ -1,0 +1,20 @@
+import Contracts
+import Foundation
+import Outbox
+
+/// What loyalty does with a confirmed order.
+struct Handlers: Sendable {
+    let store: LoyaltyStore
+
+    func register(on handlers: inout MessageHandlers) {
+        handlers.on(OrderConfirmed.self) { event, transaction in
+            let order = event.data
+            let entry = PointsEntry(
+                orderID: order.orderId, points: PointsEntry.points(for: order.total), at: Date())
+            let balance = try store.award(entry, to: order.customer.id, in: transaction)
+            let awarded = PointsAwarded(
+                customerId: order.customer.id, orderId: order.orderId, points: entry.points, balance: balance)
+            return [.event(awarded, on: .loyaltyEvents, about: order.orderId.rawValue)]
+        }
+    }
+}

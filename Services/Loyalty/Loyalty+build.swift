@@ -1,0 +1,23 @@
+import Contracts
+import Messaging
+import Outbox
+import Persistence
+import ServiceKit
+
+/// Puts the loyalty service together: the only place where its concrete types meet.
+func build(_ chassis: Chassis) async throws -> Assembly {
+    let configuration = chassis.configuration
+    let database = try await Databases.open(
+        url: configuration.databaseURL, migrations: Outbox.migrations + LoyaltyStore.migrations)
+    var endpoint = MessageEndpoint(
+        service: "loyalty", queue: .loyalty, database: database,
+        settings: try MessagingSettings(string: configuration.string, int: configuration.int), logger: chassis.logger,
+        report: { [readiness = chassis.readiness] in readiness.set("broker", ready: $0, detail: $1) })
+
+    let store = LoyaltyStore(database: database)
+    Handlers(store: store).register(on: &endpoint.handlers)
+
+    let router = chassis.router()
+    Routes(store: store).add(to: router)
+    return Assembly(router: router, services: endpoint.services())
+}

@@ -1,0 +1,55 @@
+import Contracts
+import Foundation
+import Persistence
+
+/// Loyalty's database: all of its SQL, as named transactions that keep it consistent.
+struct LoyaltyStore: Sendable {
+    let database: any Database
+
+    static let migrations = [
+        Migration(
+            "loyalty-001",
+            """
+            CREATE TABLE points (
+                order_id TEXT PRIMARY KEY,
+                customer_id TEXT NOT NULL,
+                points INTEGER NOT NULL,
+                at_ms INTEGER NOT NULL)
+            """,
+            "CREATE INDEX points_by_customer ON points (customer_id, order_id)")
+    ]
+
+    /// Gives points for an order, once.
+    /// - Returns: all points of the customer after that.
+    func award(_ entry: PointsEntry, to customer: CustomerID, in transaction: any Transaction) throws -> Int64 {
+        try transaction.execute(
+            """
+            INSERT INTO points (order_id, customer_id, points, at_ms)
+            VALUES (\(entry.orderID), \(customer), \(entry.points), \(entry.at))
+            """)
+        return try balance(of: customer, in: transaction)
+    }
+
+    /// A customer's points with a page of the entries, the oldest order first.
+    func account(of customer: CustomerID, after order: OrderID?, limit: Int) async throws -> PointsAccount {
+        try await database.read { transaction in
+            let entries = try transaction.rows(
+                """
+                SELECT order_id, points, at_ms FROM points
+                WHERE customer_id = \(customer) AND order_id > \(order?.rawValue ?? "")
+                ORDER BY order_id LIMIT \(limit)
+                """
+            ).map { row in
+                PointsEntry(orderID: try row.get("order_id"), points: try row.get("points"), at: try row.get("at_ms"))
+            }
+            return PointsAccount(
+                customer: customer, points: try balance(of: customer, in: transaction), entries: entries)
+        }
+    }
+
+    private func balance(of customer: CustomerID, in transaction: any Transaction) throws -> Int64 {
+        let row = try transaction.row(
+            "SELECT COALESCE(SUM(points), 0) AS balance FROM points WHERE customer_id = \(customer)")
+        return try row?.get("balance") ?? 0
+    }
+}

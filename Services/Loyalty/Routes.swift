@@ -1,0 +1,42 @@
+import Contracts
+import Foundation
+import Hummingbird
+import ServiceKit
+
+/// Loyalty's HTTP interface; see `openapi.yaml`.
+struct Routes: Sendable {
+    let store: LoyaltyStore
+
+    private static let pageSize = 100
+
+    func add(to router: Router<ShopRequestContext>) {
+        router.get("/customers/:id/points", use: show)
+    }
+
+    /// A customer who never ordered has no points, which is not an error: loyalty knows of customers only by orders.
+    @Sendable private func show(request: Request, context: ShopRequestContext) async throws -> Response {
+        let customer = CustomerID(rawValue: try context.parameters.require("id"))
+        let cursor = request.uri.queryParameters["cursor"].map { OrderID(rawValue: String($0)) }
+        let account = try await store.account(of: customer, after: cursor, limit: Self.pageSize + 1)
+        let page = account.entries.prefix(Self.pageSize)
+        return try Response(
+            json: PointsView(
+                customerId: customer, points: account.points,
+                entries: page.map { .init(orderId: $0.orderID, points: $0.points, at: $0.at) },
+                nextCursor: account.entries.count > Self.pageSize ? page.last?.orderID : nil))
+    }
+}
+
+/// The answer to `GET /customers/{id}/points`.
+struct PointsView: Codable, Sendable {
+    struct Entry: Codable, Sendable {
+        let orderId: OrderID
+        let points: Int64
+        let at: Date
+    }
+
+    let customerId: CustomerID
+    let points: Int64
+    let entries: [Entry]
+    let nextCursor: OrderID?
+}

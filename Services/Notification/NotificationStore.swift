@@ -1,0 +1,57 @@
+import Contracts
+import Foundation
+import Persistence
+
+/// Notification's database: all of its SQL, as named transactions that keep it consistent.
+struct NotificationStore: Sendable {
+    let database: any Database
+
+    static let migrations = [
+        Migration(
+            "notification-001",
+            """
+            CREATE TABLE notifications (
+                id TEXT PRIMARY KEY,
+                customer_id TEXT NOT NULL,
+                order_id TEXT NOT NULL,
+                kind TEXT NOT NULL,
+                text TEXT NOT NULL,
+                at_ms INTEGER NOT NULL)
+            """,
+            "CREATE INDEX notifications_by_customer ON notifications (customer_id, at_ms, id)")
+    ]
+
+    /// Adds a line to its customer's list.
+    func add(_ notification: CustomerNotification, in transaction: any Transaction) throws {
+        try transaction.execute(
+            """
+            INSERT INTO notifications (id, customer_id, order_id, kind, text, at_ms)
+            VALUES (\(notification.id), \(notification.customer), \(notification.orderID), \(notification.kind),
+                \(notification.text), \(notification.at))
+            """)
+    }
+
+    /// A page of a customer's list in the order in which things happened.
+    /// - Parameter after: the id of the last line of the page before.
+    func notifications(
+        of customer: CustomerID, after id: String?, limit: Int
+    ) async throws -> [CustomerNotification] {
+        try await database.read { transaction in
+            var last: Date = .distantPast
+            if let id, let row = try transaction.row("SELECT at_ms FROM notifications WHERE id = \(id)") {
+                last = try row.get("at_ms")
+            }
+            return try transaction.rows(
+                """
+                SELECT * FROM notifications
+                WHERE customer_id = \(customer) AND (at_ms > \(last) OR (at_ms = \(last) AND id > \(id ?? "")))
+                ORDER BY at_ms, id LIMIT \(limit)
+                """
+            ).map { row in
+                CustomerNotification(
+                    id: try row.get("id"), customer: customer, orderID: try row.get("order_id"),
+                    kind: try row.get("kind"), text: try row.get("text"), at: try row.get("at_ms"))
+            }
+        }
+    }
+}
