@@ -61,6 +61,7 @@ let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 
 let package = Package(
@@ -121,9 +122,7 @@ let package = Package(
         [
             .executableTarget(
                 name: "Shop",
-                dependencies: [
-                    "Telemetry", argumentParser, histogram, httpClient, nio, subprocess, system, lifecycle,
-                ],
+                dependencies: [argumentParser, histogram, httpClient, nio, subprocess, system, unixSignals],
                 path: "deploy/cli", swiftSettings: strict),
             tests("Shop"),
         ],

@@ -1,0 +1,62 @@
+import Foundation
+import SystemPackage
+
+/// The folder in which a stack keeps all that it has: databases, mail, keys, and what it was started with.
+struct DataFolder: Sendable {
+    /// Without a trailing slash, absolute, so that children may run anywhere.
+    let path: String
+    /// As the user wrote it, for messages.
+    let name: String
+
+    init(_ name: String) {
+        self.name = name
+        path = URL(fileURLWithPath: name).standardizedFileURL.path
+    }
+
+    var keysPath: String { "\(path)/keys.env" }
+    var stackPath: String { "\(path)/stack.json" }
+    private var lockPath: String { "\(path)/lock" }
+
+    func create() throws {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw ShopError("The folder \(name) can't be made; check --data.")
+        }
+    }
+
+    /// Takes the folder for one supervisor. The lock is the kernel's: it ends with the process, however that ends.
+    func lock() throws -> FileDescriptor {
+        guard let file = try openLocked(create: true) else {
+            let holder = try StackFile.read(from: stackPath).map { " (process \($0.supervisorProcessID))" } ?? ""
+            throw ShopError("A shop is already running in \(name)\(holder); stop it first, or give another --data.")
+        }
+        return file
+    }
+
+    /// Whether a supervisor is running on this folder.
+    func isInUse() -> Bool {
+        guard FileManager.default.fileExists(atPath: lockPath) else { return false }
+        guard let file = try? openLocked(create: false) else { return true }
+        try? file.close()
+        return false
+    }
+
+    /// `nil` when another process has the lock.
+    private func openLocked(create: Bool) throws -> FileDescriptor? {
+        let file: FileDescriptor
+        do {
+            file = try FileDescriptor.open(
+                FilePath(lockPath), .readWrite, options: create ? [.create, .closeOnExec] : [.closeOnExec],
+                permissions: .ownerReadWrite)
+        } catch {
+            throw ShopError("The folder \(name) can't be written (\(error)); check its owner and mode.")
+        }
+        guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+            try file.close()
+            return nil
+        }
+        return file
+    }
+}

@@ -1,0 +1,115 @@
+import Foundation
+
+/// How an order ended.
+enum Outcome: String, Codable, Sendable, CaseIterable {
+    case confirmed, cancelled, refunded
+    case unsettled
+}
+
+/// One thing that happened to an order, as it was seen from here.
+struct Step: Codable, Equatable, Sendable {
+    let orderId: String
+    let service: String
+    let step: String
+    let detail: String?
+    /// Since the order was sent.
+    let elapsedMilliseconds: Double
+    /// The service's own time, where it gives one.
+    let at: String?
+}
+
+/// What has been seen of one order so far. Readings go in, in whatever order they come, and what is new in them
+/// comes out once.
+struct Journey: Sendable {
+    let orderID: String
+    private(set) var status: String
+    private var seenEntries = 0
+    private var chargeStatus: [String: String] = [:]
+    private var seenIDs: Set<String> = []
+    private var effects = Effects()
+
+    init(orderID: String, status: String = "placed") {
+        self.orderID = orderID
+        self.status = status
+    }
+
+    /// How the order ended; `unsettled` while it may still go either way.
+    var outcome: Outcome {
+        switch status {
+        case "confirmed", "shipped", "delivered": .confirmed
+        case "cancelled": .cancelled
+        case "refunded": .refunded
+        default: .unsettled
+        }
+    }
+
+    /// Whether all that follows from the outcome has been seen, in every service.
+    var isSettled: Bool {
+        switch outcome {
+        case .unsettled: false
+        case .confirmed: isTold(["confirmed"]) && effects.points?.isEmpty == false
+        case .cancelled: isTold(["cancelled"])
+        case .refunded: isTold(["refunded", "cancelled"])
+        }
+    }
+
+    /// What is still to come, for a message.
+    var missing: [String] {
+        guard outcome != .unsettled else { return ["an outcome"] }
+        let kinds = outcome == .refunded ? ["refunded", "cancelled"] : [outcome.rawValue]
+        return [
+            hasMail(kinds) ? nil : "its mail",
+            outcome != .confirmed || effects.points?.isEmpty == false ? nil : "its points",
+            hasNotification(kinds) ? nil : "its notification",
+        ].compactMap(\.self)
+    }
+
+    mutating func see(_ order: OrderAnswer, after elapsed: Duration) -> [Step] {
+        status = order.status
+        defer { seenEntries = max(seenEntries, order.history.count) }
+        return order.history.dropFirst(seenEntries).map { entry in
+            let reason = entry.status == "cancelled" ? order.reason.map { "because of \($0)" } : nil
+            return step("order", entry.status, reason, elapsed, at: entry.at)
+        }
+    }
+
+    mutating func see(_ effects: Effects, after elapsed: Duration) -> [Step] {
+        var steps: [Step] = []
+        for charge in effects.charges ?? [] where chargeStatus[charge.chargeId] != charge.status {
+            chargeStatus[charge.chargeId] = charge.status
+            steps.append(step("payment", "charge \(charge.status)", "\(charge.amount)", elapsed, at: nil))
+        }
+        for entry in effects.points ?? [] where seenIDs.insert("points \(entry.at) \(entry.points)").inserted {
+            steps.append(step("loyalty", "points", "\(entry.points)", elapsed, at: entry.at))
+        }
+        for mail in effects.mails ?? [] where seenIDs.insert("mail \(mail.messageId)").inserted {
+            steps.append(step("email", "mail \(mail.kind)", "“\(mail.subject)” to \(mail.to)", elapsed, at: mail.at))
+        }
+        for note in effects.notifications ?? [] where seenIDs.insert("note \(note.id)").inserted {
+            steps.append(step("notification", "notification \(note.kind)", "“\(note.text)”", elapsed, at: note.at))
+        }
+        self.effects = Effects(
+            charges: effects.charges ?? self.effects.charges, mails: effects.mails ?? self.effects.mails,
+            points: effects.points ?? self.effects.points,
+            notifications: effects.notifications ?? self.effects.notifications)
+        return steps
+    }
+
+    private func isTold(_ kinds: [String]) -> Bool {
+        hasMail(kinds) && hasNotification(kinds)
+    }
+
+    private func hasMail(_ kinds: [String]) -> Bool {
+        effects.mails?.contains { kinds.contains($0.kind) } ?? false
+    }
+
+    private func hasNotification(_ kinds: [String]) -> Bool {
+        effects.notifications?.contains { kinds.contains($0.kind) } ?? false
+    }
+
+    private func step(_ service: String, _ step: String, _ detail: String?, _ elapsed: Duration, at: String?) -> Step {
+        Step(
+            orderId: orderID, service: service, step: step, detail: detail,
+            elapsedMilliseconds: elapsed.milliseconds, at: at)
+    }
+}

@@ -1,0 +1,100 @@
+import Foundation
+
+/// One process of the stack: an executable of the package, the port it listens on, and what it is told
+/// through its environment beyond what all of them are told.
+struct ServiceEntry: Sendable, Equatable {
+    let name: String
+    let port: Int
+    /// May refer to `{data}`, the data folder, and to `{order}` and the like, another service's URL.
+    var environment: [String: String] = [:]
+    /// Services that others lean on are started first and stopped last.
+    var isFoundation = false
+}
+
+/// The whole stack in the order in which it is started. A new service is one line here.
+enum ServiceTable {
+    static let all: [ServiceEntry] = [
+        ServiceEntry(name: "broker", port: 4566, isFoundation: true),
+        ServiceEntry(name: "order", port: 8081),
+        ServiceEntry(
+            name: "payment", port: 8082,
+            environment: [
+                "GATEWAY_DATABASE_URL": "sqlite:{data}/gateway.sqlite",
+                "ORDER_WEBHOOK_URL": "{order}/webhooks/payments",
+            ]),
+        ServiceEntry(name: "inventory", port: 8083),
+        ServiceEntry(name: "email", port: 8084, environment: ["MAILDIR": "{data}/maildir"]),
+        ServiceEntry(name: "loyalty", port: 8085),
+        ServiceEntry(name: "notification", port: 8086),
+    ]
+
+    /// The entries that a comma-separated list names, in the table's order; all for `nil`.
+    static func selection(_ list: String?) throws -> [ServiceEntry] {
+        guard let list else { return all }
+        let wanted = list.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        for name in wanted where !all.contains(where: { $0.name == name }) {
+            throw ShopError("There is no service '\(name)'; choose from \(all.map(\.name).joined(separator: ", ")).")
+        }
+        guard !wanted.isEmpty else {
+            throw ShopError("--services needs at least one of \(all.map(\.name).joined(separator: ", ")).")
+        }
+        return all.filter { wanted.contains($0.name) }
+    }
+}
+
+/// Where the services of a stack listen.
+struct Addresses: Sendable, Equatable {
+    static let host = "127.0.0.1"
+
+    let portOffset: Int
+
+    init(portOffset: Int) throws {
+        let ports = ServiceTable.all.map { $0.port + portOffset }
+        guard ports.allSatisfy((1...65535).contains) else {
+            throw ShopError("--port-offset \(portOffset) moves a port outside of 1 to 65535; choose a smaller one.")
+        }
+        self.portOffset = portOffset
+    }
+
+    func port(of entry: ServiceEntry) -> Int {
+        entry.port + portOffset
+    }
+
+    func url(of entry: ServiceEntry) -> String {
+        "http://\(Self.host):\(port(of: entry))"
+    }
+
+    func url(of name: String) throws -> String {
+        guard let entry = ServiceTable.all.first(where: { $0.name == name }) else {
+            throw ShopError("There is no service '\(name)'.")
+        }
+        return url(of: entry)
+    }
+
+    /// What a service is told through its environment. These win over the caller's environment, because names
+    /// such as `HOST`, `MAILDIR` or `AWS_ACCESS_KEY_ID` are often set there for something else; all that is not
+    /// named here (`PAYMENT_TIMEOUT_SECONDS`, `LOG_LEVEL`, …) passes through. `nil` unsets.
+    func environment(of entry: ServiceEntry, data: String, keys: Keys) throws -> [String: String?] {
+        var environment: [String: String?] = [
+            "HOST": Self.host,
+            "PORT": String(port(of: entry)),
+            "DATABASE_URL": "sqlite:\(data)/\(entry.name).sqlite",
+            "AWS_ENDPOINT_URL": try url(of: "broker"),
+            "AWS_REGION": "us-east-1",
+            "AWS_SESSION_TOKEN": nil,
+        ]
+        for (name, value) in keys.values {
+            environment[name] = value
+        }
+        for (name, template) in entry.environment {
+            environment[name] = filled(template, data: data)
+        }
+        return environment
+    }
+
+    private func filled(_ template: String, data: String) -> String {
+        ServiceTable.all.reduce(template.replacingOccurrences(of: "{data}", with: data)) { text, entry in
+            text.replacingOccurrences(of: "{\(entry.name)}", with: url(of: entry))
+        }
+    }
+}

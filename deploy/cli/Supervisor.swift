@@ -1,0 +1,85 @@
+import Foundation
+import UnixSignals
+
+/// Runs the processes of a stack until it is told to stop: starts them, says when all are ready, and stops them
+/// in order.
+struct Supervisor: Sendable {
+    private enum Event: Sendable {
+        case ended(String, (any Error)?)
+        case announced((any Error)?)
+        case signalled
+    }
+
+    let processes: [ServiceProcess]
+    /// The services that are stopped last, because the others need them to finish what they have in hand.
+    let foundation: Set<String>
+    let output: Output
+    /// Waits until all is ready and says so.
+    let announce: @Sendable () async throws -> Void
+
+    /// Returns once all is stopped after a signal. Throws the first error that stopped the stack.
+    func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+        let failure = await withTaskGroup(of: Event.self) { group in
+            for process in processes {
+                group.addTask { await .ended(process.name, outcome { try await process.run() }) }
+            }
+            let stopped = StopSignal()
+            group.addTask {
+                await .announced(outcome { _ = try await stopped.unlessRaised(announce) })
+            }
+            group.addTask {
+                for await _ in signals { break }
+                return .signalled
+            }
+            var failure: (any Error)?
+            var running = Set(processes.map(\.name))
+            for await event in group {
+                switch event {
+                case .ended(let name, let error):
+                    running.remove(name)
+                    failure = failure ?? error
+                case .announced(let error):
+                    failure = failure ?? error
+                    guard error != nil else { continue }
+                case .signalled:
+                    // Standard output may be gone, which is no reason not to stop in order.
+                    try? output.say(stopped.isRaised ? "Stopping at once." : "Stopping.")
+                    guard !stopped.isRaised else {
+                        group.cancelAll()
+                        continue
+                    }
+                    group.addTask {
+                        for await _ in signals { break }
+                        return .signalled
+                    }
+                }
+                stopped.raise()
+                stop(running)
+                guard !running.isEmpty else {
+                    group.cancelAll()
+                    break
+                }
+            }
+            return failure
+        }
+        if let failure { throw failure }
+    }
+
+    /// Tells those that run to stop, the foundation only when it is alone.
+    private func stop(_ running: Set<String>) {
+        let others = running.subtracting(foundation)
+        for process in processes where (others.isEmpty ? running : others).contains(process.name) {
+            process.stop.raise()
+        }
+    }
+
+    private func outcome(_ body: () async throws -> Void) async -> (any Error)? {
+        do {
+            try await body()
+            return nil
+        } catch {
+            return error
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import ArgumentParser
+import Foundation
+
+/// Where a stack is; every command takes the same two options.
+struct StackOptions: ParsableArguments {
+    @Option(name: .long, help: ArgumentHelp("The folder in which the shop keeps its data.", valueName: "folder"))
+    var data = ".shop"
+
+    @Option(name: .long, help: ArgumentHelp("Added to each port, so that two shops can run at once.", valueName: "n"))
+    var portOffset: Int?
+
+    var folder: DataFolder { DataFolder(data) }
+
+    /// What to add to a command so that it means the same stack.
+    var asTyped: String {
+        data == ".shop" ? "" : " --data \(data)"
+    }
+}
+
+struct UpCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up",
+        abstract: "Starts the broker and the services, and keeps them running until Ctrl-C.",
+        discussion: """
+            The services' settings pass through from the environment: PAYMENT_TIMEOUT_SECONDS, \
+            GATEWAY_DELAY_MILLISECONDS, LOG_LEVEL, SMTP_URL, OTEL_EXPORTER_OTLP_ENDPOINT and so on. \
+            Without a terminal, or with --json-logs, standard output carries the services' JSON log lines alone, \
+            and everything else goes to standard error.
+            """)
+
+    @OptionGroup var stack: StackOptions
+
+    @Option(help: ArgumentHelp("The folder of the built programs; by default this program's own.", valueName: "folder"))
+    var bin: String?
+
+    @Option(help: ArgumentHelp("Only these services, separated by commas.", valueName: "names"))
+    var services: String?
+
+    @Option(help: ArgumentHelp("How long all may take to become ready.", valueName: "seconds"))
+    var readyTimeout = 30
+
+    @Flag(help: "Show the services' log lines as they are, on a terminal too.")
+    var jsonLogs = false
+
+    func run() async throws {
+        let start = ContinuousClock.now
+        // A reader of the log lines that goes away stops the shop in order, not at once.
+        signal(SIGPIPE, SIG_IGN)
+        let entries = try ServiceTable.selection(services)
+        let addresses = try Addresses(portOffset: stack.portOffset ?? 0)
+        let programs = try programs(for: entries)
+        let folder = stack.folder
+        try folder.create()
+        let lock = try folder.lock()
+        try PortCheck(addresses: addresses, leftover: try StackFile.read(from: folder.stackPath)).run(entries)
+        let keys = try Keys.loadOrMake(path: folder.keysPath)
+        let record = try StackRecord(
+            StackFile(
+                supervisorProcessID: ProcessInfo.processInfo.processIdentifier, portOffset: addresses.portOffset,
+                startedAt: Date(),
+                services: entries.map { StackFile.Process(name: $0.name, port: addresses.port(of: $0)) }),
+            path: folder.stackPath)
+        let output = Output(jsonLogs: jsonLogs)
+        let processes = try zip(entries, programs).map { entry, program in
+            ServiceProcess(
+                name: entry.name, executable: program,
+                environment: try addresses.environment(of: entry, data: folder.path, keys: keys),
+                folder: folder, record: record, output: output)
+        }
+        let ended = await Result {
+            try await HTTP.with { http in
+                let readiness = Readiness(
+                    entries: entries, addresses: addresses, timeout: .seconds(readyTimeout), http: http)
+                let supervisor = Supervisor(
+                    processes: processes, foundation: Set(entries.filter(\.isFoundation).map(\.name)), output: output
+                ) {
+                    try await readiness.wait()
+                    let announcement = Announcement(
+                        entries: entries, addresses: addresses, folder: folder, options: stack.asTyped)
+                    try output.say(await announcement.text(readyAfter: ContinuousClock.now - start, http: http))
+                }
+                try await supervisor.run()
+            }
+        }
+        try await record.remove()
+        try lock.close()
+        try ended.get()
+    }
+
+    /// The executables, all of which must be there before anything is started.
+    private func programs(for entries: [ServiceEntry]) throws -> [String] {
+        let own = Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent().path
+        let folder = URL(fileURLWithPath: bin ?? own ?? ".").standardizedFileURL.path
+        return try entries.map { entry in
+            let path = "\(folder)/\(entry.name)"
+            guard FileManager.default.isExecutableFile(atPath: path) else {
+                throw ShopError("The program \(path) is not there; build it with deploy/up, or give --bin.")
+            }
+            return path
+        }
+    }
+}
+
+extension Result where Failure == any Error {
+    /// The outcome of an asynchronous body.
+    init(_ body: () async throws -> Success) async {
+        do {
+            self = .success(try await body())
+        } catch {
+            self = .failure(error)
+        }
+    }
+}
