@@ -8,6 +8,7 @@ struct Supervisor: Sendable {
         case ended(String, (any Error)?)
         case announced((any Error)?)
         case signalled
+        case signalsEnded
     }
 
     let processes: [ServiceProcess]
@@ -20,6 +21,12 @@ struct Supervisor: Sendable {
     /// Returns once all is stopped after a signal. Throws the first error that stopped the stack.
     func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+        // The sequence above can be iterated once only, and each signal is an event of its own here.
+        let (asked, askedContinuation) = AsyncStream.makeStream(of: Void.self)
+        let nextSignal: @Sendable () async -> Event = {
+            for await _ in asked { break }
+            return .signalled
+        }
         let failure = await withTaskGroup(of: Event.self) { group in
             for process in processes {
                 group.addTask { await .ended(process.name, outcome { try await process.run() }) }
@@ -29,9 +36,10 @@ struct Supervisor: Sendable {
                 await .announced(outcome { _ = try await stopped.unlessRaised(announce) })
             }
             group.addTask {
-                for await _ in signals { break }
-                return .signalled
+                for await _ in signals { askedContinuation.yield() }
+                return .signalsEnded
             }
+            group.addTask(operation: nextSignal)
             var failure: (any Error)?
             var running = Set(processes.map(\.name))
             for await event in group {
@@ -49,10 +57,9 @@ struct Supervisor: Sendable {
                         group.cancelAll()
                         continue
                     }
-                    group.addTask {
-                        for await _ in signals { break }
-                        return .signalled
-                    }
+                    group.addTask(operation: nextSignal)
+                case .signalsEnded:
+                    continue
                 }
                 stopped.raise()
                 stop(running)
