@@ -5,12 +5,12 @@ import SystemPackage
 struct DataFolder: Sendable {
     /// Without a trailing slash, absolute, so that children may run anywhere.
     let path: String
-    /// As the user wrote it, for messages.
+    /// For messages: relative where that is shorter.
     let name: String
 
-    init(_ name: String) {
-        self.name = name
-        path = URL(fileURLWithPath: name).standardizedFileURL.path
+    init(_ name: String, from current: String = FileManager.default.currentDirectoryPath) {
+        path = URL(fileURLWithPath: name, relativeTo: URL(fileURLWithPath: current)).standardizedFileURL.path
+        self.name = path.hasPrefix(current + "/") ? String(path.dropFirst(current.count + 1)) : path
     }
 
     var keysPath: String { "\(path)/keys.env" }

@@ -20,7 +20,7 @@ struct MemoryCommand: AsyncParsableCommand {
     func run() async throws {
         let folder = stack.folder
         guard folder.isInUse(), let file = try StackFile.read(from: folder.stackPath) else {
-            throw ShopError("No shop is running in \(stack.data); start one with deploy/up.")
+            throw ShopError("No shop is running in \(folder.name); start one with deploy/up.")
         }
         let processes =
             file.services.map { ($0.name, $0.processID) } + [("supervisor", .some(file.supervisorProcessID))]

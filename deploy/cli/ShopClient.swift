@@ -39,7 +39,7 @@ struct ShopClient: Sendable {
                 do {
                     _ = try await http.get(addresses.url(of: "order") + "/health/live", timeout: patience)
                 } catch is HTTP.Unreachable {
-                    throw ShopError("No shop is running in \(options.data); start one with deploy/up.")
+                    throw ShopError("No shop is running in \(folder.name); start one with deploy/up.")
                 }
             }
             return try await body(client)

@@ -1,22 +1,6 @@
 import ArgumentParser
 import Foundation
 
-/// Where a stack is; every command takes the same two options.
-struct StackOptions: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("The folder in which the shop keeps its data.", valueName: "folder"))
-    var data = ".shop"
-
-    @Option(name: .long, help: ArgumentHelp("Added to each port, so that two shops can run at once.", valueName: "n"))
-    var portOffset: Int?
-
-    var folder: DataFolder { DataFolder(data) }
-
-    /// What to add to a command so that it means the same stack.
-    var asTyped: String {
-        data == ".shop" ? "" : " --data \(data)"
-    }
-}
-
 struct UpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up",

@@ -1,0 +1,45 @@
+# What the scripts in this folder share. Sourced, not run.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# The shop's data is in the same place wherever the scripts are called from; --data names another.
+export SHOP_DATA=${SHOP_DATA:-$root/.shop}
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+# Builds with the output on standard error, so that what is run afterwards has standard output for itself.
+build() { (cd "$root" && swift build "$@") >&2; }
+
+# Stops with one line when there is no Swift toolchain, or one that is too old.
+need_swift() {
+  local get="get one from https://www.swift.org/install" version
+  command -v swift >/dev/null || fail "The Swift toolchain is missing; $get and put it on the PATH."
+  version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p')
+  [[ -n $version ]] || fail "The Swift toolchain at $(command -v swift) does not run; $get."
+  [[ $(printf '%s\n' 6.2 "$version" | sort -V | head -1) == 6.2 ]] \
+    || fail "Swift $version is too old, 6.2 or newer is needed; $get."
+}
+
+# Installs Debian packages, as root or through sudo. The first argument says what else to do where there is no apt-get.
+install_packages() {
+  local otherwise=$1 sudo=
+  shift
+  command -v apt-get >/dev/null || fail "$otherwise"
+  if [[ $EUID -ne 0 ]]; then
+    command -v sudo >/dev/null || fail "As root, run: apt-get install $*"
+    sudo=sudo
+  fi
+  say "Installing $*"
+  $sudo apt-get update -qq
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# The development files of the two system libraries, which macOS has in its SDK.
+need_libraries() {
+  [[ $(uname) == Darwin ]] && return
+  pkg-config --exists sqlite3 libcurl 2>/dev/null && return
+  install_packages \
+    "Install pkg-config and the development files of SQLite and libcurl with your package manager, and try again." \
+    libsqlite3-dev libcurl4-openssl-dev pkg-config
+}
