@@ -124,7 +124,7 @@ let package = Package(
                 name: "Shop",
                 dependencies: [argumentParser, histogram, httpClient, nio, subprocess, system, unixSignals],
                 path: "deploy/cli", swiftSettings: strict),
-            tests("Shop"),
+            tests("Shop", [subprocess]),
         ],
 
         // Tests

@@ -9,7 +9,9 @@ struct DataFolder: Sendable {
     let name: String
 
     init(_ name: String, from current: String = FileManager.default.currentDirectoryPath) {
-        path = URL(fileURLWithPath: name, relativeTo: URL(fileURLWithPath: current)).standardizedFileURL.path
+        path =
+            URL(fileURLWithPath: name, relativeTo: URL(fileURLWithPath: current, isDirectory: true)).standardizedFileURL
+            .path
         self.name = path.hasPrefix(current + "/") ? String(path.dropFirst(current.count + 1)) : path
     }
 

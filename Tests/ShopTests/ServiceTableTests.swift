@@ -1,0 +1,59 @@
+import Foundation
+import Testing
+
+@testable import Shop
+
+@Suite struct ServiceTableTests {
+    private let keys = Keys(values: ["PAYMENT_WEBHOOK_SECRET": "whsec_x", "AWS_ACCESS_KEY_ID": "a"])
+
+    private func entry(_ name: String) throws -> ServiceEntry {
+        try #require(ServiceTable.all.first { $0.name == name })
+    }
+
+    @Test func theBrokerComesFirstAndNamesAndPortsAreDistinct() {
+        #expect(ServiceTable.all.first?.name == "broker")
+        #expect(Set(ServiceTable.all.map(\.name)).count == ServiceTable.all.count)
+        #expect(Set(ServiceTable.all.map(\.port)).count == ServiceTable.all.count)
+    }
+
+    @Test func theOffsetMovesEachPort() throws {
+        let addresses = try Addresses(portOffset: 1000)
+        #expect(try addresses.url(of: "order") == "http://127.0.0.1:9081")
+        #expect(try addresses.port(of: entry("broker")) == 5566)
+    }
+
+    @Test(arguments: [60_000, -4566, Int(Int32.max)])
+    func anOffsetOutOfRangeIsRefused(offset: Int) {
+        #expect(throws: ShopError.self) { try Addresses(portOffset: offset) }
+    }
+
+    @Test func aServiceIsToldWhereEverythingIs() throws {
+        let addresses = try Addresses(portOffset: 10)
+        let payment = try addresses.environment(of: entry("payment"), data: "/data", keys: keys)
+        #expect(payment["HOST"] == "127.0.0.1")
+        #expect(payment["PORT"] == "8092")
+        #expect(payment["DATABASE_URL"] == "sqlite:/data/payment.sqlite")
+        #expect(payment["GATEWAY_DATABASE_URL"] == "sqlite:/data/gateway.sqlite")
+        #expect(payment["ORDER_WEBHOOK_URL"] == "http://127.0.0.1:8091/webhooks/payments")
+        #expect(payment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4576")
+        #expect(payment["PAYMENT_WEBHOOK_SECRET"] == "whsec_x")
+        #expect(payment.keys.contains("AWS_SESSION_TOKEN"), "a token of the caller's own account is kept out")
+        #expect(try addresses.environment(of: entry("email"), data: "/data", keys: keys)["MAILDIR"] == "/data/maildir")
+    }
+
+    @Test func aSubsetKeepsTheOrderOfTheTable() throws {
+        #expect(try ServiceTable.selection("order, broker").map(\.name) == ["broker", "order"])
+        #expect(try ServiceTable.selection(nil) == ServiceTable.all)
+        #expect(throws: ShopError.self) { try ServiceTable.selection("order,nothing") }
+        #expect(throws: ShopError.self) { try ServiceTable.selection("") }
+    }
+
+    @Test func aServiceDiesWithTheSupervisorWhereTheSystemCanSeeToIt() {
+        let tied = Launch(executable: "/bin/order", setpriv: "/usr/bin/setpriv")
+        #expect(tied.path == "/usr/bin/setpriv")
+        #expect(tied.arguments == ["--pdeathsig", "KILL", "--", "/bin/order"])
+        let loose = Launch(executable: "/bin/order", setpriv: nil)
+        #expect(loose.path == "/bin/order")
+        #expect(loose.arguments == [])
+    }
+}
