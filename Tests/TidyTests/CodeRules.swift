@@ -3,6 +3,10 @@ enum CodeRules {
     /// Structured concurrency only, no blocked threads, no crashes.
     static func forbiddenCalls(in file: SourceFile) -> [Violation] {
         violations(in: file) { line in
+            // Searching for words is far quicker than matching patterns, and most lines have none of them.
+            guard ["Task", "sleep", "try", "fatal", "precondition"].contains(where: line.code.contains) else {
+                return nil
+            }
             if line.code.contains(#/\bTask\s*(<[^{]*>)?\s*(\([^{]*\))?\s*\{/#) {
                 return "starts a stray Task; use a task group, async let or a service of the ServiceGroup."
             }
@@ -26,7 +30,8 @@ enum CodeRules {
 
     static func sleepsInTests(in file: SourceFile) -> [Violation] {
         violations(in: file) { line in
-            line.code.contains(#/\bTask\s*\.\s*sleep\b|\bThread\s*\.\s*sleep\b|\b(usleep|nanosleep)\s*\(/#)
+            line.code.contains("sleep")
+                && line.code.contains(#/\bTask\s*\.\s*sleep\b|\bThread\s*\.\s*sleep\b|\b(usleep|nanosleep)\s*\(/#)
                 ? "sleeps in a test; await the event itself, with a probe or an injected clock." : nil
         }
     }
@@ -38,23 +43,26 @@ enum CodeRules {
         let pattern =
             #/\bSELECT\s|\bINSERT\s+(OR\s+\w+\s+)?INTO\b|\bUPDATE\s+\w+\s+SET\b|\bDELETE\s+FROM\b|\bCREATE\s+(UNIQUE\s+)?(TABLE|INDEX)\b/#
         return violations(in: file) { line in
-            line.literals.contains(pattern)
+            !line.literals.isEmpty && line.literals.contains(pattern)
                 ? "has SQL outside of a store; make it a named transaction of the service's …Store.swift." : nil
         }
     }
 
     /// Every public type and function says what it is. Left out are initializers and properties, which are the parts
-    /// of a type that is documented, and the members of a type or extension with a conformance, which the
-    /// protocol documents.
+    /// of a type that is documented, and the functions of a type that conforms to a protocol with requirements, where
+    /// they are documented.
     static func undocumented(in file: SourceFile) -> [Violation] {
         let declaration =
             #/^\s*(@\w+(\([^)]*\))?\s+)*(open|public)\s+(?!import\b|extension\b)(\w+(\(\w+\))?\s+)*(func|struct|class|enum|actor|protocol|typealias|macro)\b/#
         let lines = file.text.lines
         let scopes = scopes(of: lines)
+        let conforming = Set(scopes.compactMap(conformingType))
         return lines.indices.compactMap { index in
-            guard let match = lines[index].code.firstMatch(of: declaration) else { return nil }
+            let code = lines[index].code
+            guard code.contains("public") || code.contains("open"), let match = code.firstMatch(of: declaration)
+            else { return nil }
             let isMember = ["func", "typealias"].contains(match.6)
-            guard !isMember || !scopes[index].contains(#/:/#) else { return nil }
+            guard !isMember || typeName(scopes[index]).map(conforming.contains) != true else { return nil }
             // Attributes and directives may stand between the comment and its declaration.
             let above = lines[..<index].last { line in
                 let text = line.raw.drop { $0 == " " }
@@ -65,6 +73,21 @@ enum CodeRules {
             return file.violation(
                 at: index, "is public without a /// comment; say what it is, its units and its errors.")
         }
+    }
+
+    /// Protocols of which the compiler writes the requirements itself.
+    private static let withoutRequirements: Set = ["Sendable", "Equatable", "Hashable", "Error", "CaseIterable"]
+
+    private static func typeName(_ scope: String) -> Substring? {
+        scope.firstMatch(of: #/\b(?:struct|class|enum|actor|protocol|extension)\s+([\w.]+)/#)?.1
+    }
+
+    /// The type that a head names, when it gives it a conformance to a protocol that has requirements.
+    private static func conformingType(_ scope: String) -> Substring? {
+        let head = #/\b(?:struct|class|enum|actor|protocol|extension)\s+([\w.]+)(?:<[^>]*>)?\s*:(.*)/#
+        guard let match = scope.firstMatch(of: head) else { return nil }
+        let protocols = match.2.prefix { $0 != "{" }.split { !$0.isLetter && !$0.isNumber }
+        return protocols.contains { !withoutRequirements.contains(String($0)) } ? match.1 : nil
     }
 
     /// For each line, the head of the declaration whose braces it is in: `extension SQL: Sendable`.

@@ -52,6 +52,7 @@ enum ImportRules {
 
     /// The module that a line imports, for every form of the declaration.
     static func imported(by code: String) -> String? {
+        guard code.contains("import") else { return nil }
         let pattern =
             #/^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:(?:public|package|internal|fileprivate|private)\s+)?import\s+(?:(?:struct|class|enum|protocol|func|var|let|typealias)\s+)?(\w+)/#
         return code.firstMatch(of: pattern).map { String($0.1) }

@@ -60,15 +60,21 @@ import Testing
                 public func said() {}
             }
             public import Foundation
-            extension Unsaid: Witness {
+            extension Unsaid: Sendable {
+                public mutating func unsaid() {}
+            }
+            /// Said.
+            public final class Conforming<T>:
+                Witness
+            {
                 public func witness() {}
             }
-            extension Unsaid {
-                public mutating func unsaid() {}
+            extension Conforming {
+                public func witnessToo() {}
             }
             """
         let found = CodeRules.undocumented(in: SourceFile(path: "Shared/Contracts/X.swift", contents: contents))
-        #expect(found.map(\.line) == [4, 7, 16])
+        #expect(found.map(\.line) == [4, 7, 13])
     }
 
     @Test(arguments: [

@@ -20,6 +20,8 @@ struct SourceText {
         case literal(pounds: Int, isMultiline: Bool)
     }
 
+    private static let mayChangeMode: Set<Character> = ["/", "#", "\"", "(", ")"]
+
     private(set) var lines: [Line] = [Line()]
 
     init(_ text: String) {
@@ -52,6 +54,10 @@ struct SourceText {
         case .blockComment(let depth):
             return takeBlockComment(depth: depth, isOpening: starts(with: "/*"), isClosing: starts(with: "*/"), &modes)
         case .literal(let pounds, let isMultiline):
+            guard character == "\\" || character == "\"" else {
+                lines[lines.count - 1].literals.append(character)
+                return 1
+            }
             let fence = String(repeating: "#", count: pounds)
             if starts(with: "\\\(fence)(") {
                 modes.append(.interpolation(open: 1))
@@ -85,8 +91,12 @@ struct SourceText {
     }
 
     private mutating func takeCode(at position: Int, in characters: [Character], _ modes: inout [Mode]) -> Int {
-        let rest = characters[position...]
         let character = characters[position]
+        guard Self.mayChangeMode.contains(character) else {
+            lines[lines.count - 1].code.append(character)
+            return 1
+        }
+        let rest = characters[position...]
         if rest.starts(with: "//") {
             modes.append(.lineComment)
             return 2
