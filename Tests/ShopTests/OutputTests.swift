@@ -47,9 +47,14 @@ import Testing
     }
 
     @Test func whatIsNotReadyIsNamed() {
-        let body =
-            #"{"status":"starting","checks":{"broker":{"ready":false,"detail":"no answer"},"database":{"ready":true}}}"#
-        #expect(Readiness.lack(in: Data(body.utf8)) == "broker: no answer")
+        let body = Data(
+            #"""
+            {"status":"starting","checks":{"broker":{"ready":false,"detail":"no answer"},"database":{"ready":true},\#
+            "smtp":{"ready":false}}}
+            """#.utf8)
+        #expect(Readiness.lack(in: body) == "broker: no answer, smtp")
+        #expect(Readiness.lack(in: body, of: ["broker", "order"]) == "broker: no answer")
+        #expect(Readiness.lack(in: body, of: ["order"]) == nil)
         #expect(Readiness.lack(in: Data("oh".utf8)) == nil)
     }
 

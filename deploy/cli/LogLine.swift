@@ -5,7 +5,7 @@ struct LogLine: Sendable {
     static let nameWidth = 12
     private static let colours = [36, 33, 32, 35, 34, 96, 93, 92, 95, 94]
     /// Shown in a place of their own, or of no use to someone who reads along.
-    private static let hidden: Set<String> = ["time", "level", "service", "message", "trace_id", "span_id"]
+    private static let hidden: Set<String> = ["time", "level", "service", "logger", "message", "trace_id", "span_id"]
 
     let service: String
     let isColoured: Bool

@@ -37,8 +37,9 @@ struct Readiness: Sendable {
         while ContinuousClock.now < deadline {
             do {
                 let answer = try await http.get(addresses.url(of: entry) + path, timeout: .seconds(2))
-                guard answer.status != 200 else { return nil }
-                lack = Self.lack(in: answer.body) ?? "status \(answer.status)"
+                let missing = Self.lack(in: answer.body, of: answer.status == 200 ? entries.map(\.name) : nil)
+                if answer.status == 200, missing == nil { return nil }
+                lack = missing ?? "status \(answer.status)"
             } catch is HTTP.Unreachable {
                 // It is still starting.
             }
@@ -47,18 +48,18 @@ struct Readiness: Sendable {
         return "\(entry.name) (\(lack))"
     }
 
-    /// What the checks of a readiness answer that are not well say.
-    static func lack(in body: Data) -> String? {
+    /// What the checks of a readiness answer that are not well say; only those of the names given, if any. A service
+    /// that can do without another for a while says that it is ready, but a stack has started once they are together.
+    static func lack(in body: Data, of names: [String]? = nil) -> String? {
         struct Answer: Decodable {
             struct Check: Decodable {
-                let ready: Bool?
-                let status: String?
+                let ready: Bool
                 let detail: String?
             }
             let checks: [String: Check]
         }
         guard let answer = try? JSONDecoder().decode(Answer.self, from: body) else { return nil }
-        let lacks = answer.checks.filter { $0.value.ready == false || !["ready", nil].contains($0.value.status) }
+        let lacks = answer.checks.filter { !$0.value.ready && names?.contains($0.key) != false }
             .sorted { $0.key < $1.key }
             .map { check in check.value.detail.map { "\(check.key): \($0)" } ?? check.key }
         return lacks.isEmpty ? nil : lacks.joined(separator: ", ")
