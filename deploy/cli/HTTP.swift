@@ -28,6 +28,8 @@ struct HTTP: Sendable {
 
     /// Runs the body with a client that is closed afterwards.
     static func with<Value: Sendable>(_ body: (HTTP) async throws -> Value) async throws -> Value {
+        // This program waits far more than it computes; a loop for each core would only cost memory.
+        NIOSingletons.groupLoopCountSuggestion = 1
         var configuration = HTTPClient.Configuration()
         // A refused connection is an answer here, not something to wait for.
         configuration.connectionPool.retryConnectionEstablishment = false

@@ -17,7 +17,13 @@ struct OrderPrinter: Sendable {
     /// Many orders get a line each, a single one a line for each step.
     let isSingle: Bool
 
-    private var out: Standard { Standard() }
+    private let out = Standard()
+
+    init(isJSON: Bool, isQuiet: Bool, isSingle: Bool) {
+        self.isJSON = isJSON
+        self.isQuiet = isQuiet
+        self.isSingle = isSingle
+    }
 
     func show(_ step: Step) throws {
         guard !isQuiet, isSingle || isJSON else { return }
@@ -60,19 +66,6 @@ struct OrderPrinter: Sendable {
             return "\(time)  \(name)not settled in time: \(ending.missing.joined(separator: ", ")) did not come"
         }
         return "\(time)  \(name)settled: \(ending.outcome.rawValue)"
-    }
-}
-
-/// Standard output, a line at a time.
-struct Standard: Sendable {
-    func line(_ text: String) throws {
-        try FileHandle.standardOutput.write(contentsOf: Data((LogLine.printable(text) + "\n").utf8))
-    }
-
-    func json(_ value: some Encodable) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        try FileHandle.standardOutput.write(contentsOf: encoder.encode(value) + Data("\n".utf8))
     }
 }
 

@@ -58,6 +58,8 @@ struct OrderRun: Sendable {
             let after = tag
             let reading = try await patiently(until: deadline) { try await client.order(id, after: after, wait: wait) }
             guard let reading, let reading else { continue }
+            // Without a tag there is no waiting at the other end.
+            if reading.tag == nil { try await Task.sleep(for: Self.pause) }
             let now = ContinuousClock.now
             tag = reading.tag
             try await watch.see(reading.order)

@@ -8,12 +8,21 @@ import Synchronization
 final class Output: Sendable {
     let isForPeople: Bool
     let isColoured: Bool
+    private let sink: @Sendable (String, Int32) throws -> Void
     private let lock = Mutex(())
 
-    init(jsonLogs: Bool) {
+    convenience init(jsonLogs: Bool) {
         let isTerminal = isatty(STDOUT_FILENO) == 1
-        isForPeople = isTerminal && !jsonLogs
-        isColoured = isForPeople && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+        let hasColours = ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+        self.init(isForPeople: isTerminal && !jsonLogs, hasColours: hasColours) { line, file in
+            try line.writeLine(to: file)
+        }
+    }
+
+    init(isForPeople: Bool, hasColours: Bool, sink: @escaping @Sendable (String, Int32) throws -> Void) {
+        self.isForPeople = isForPeople
+        isColoured = isForPeople && hasColours
+        self.sink = sink
     }
 
     /// A line that a service wrote.
@@ -33,17 +42,35 @@ final class Output: Sendable {
     }
 
     private func write(_ line: String, to file: Int32) throws {
-        var bytes = Array(line.utf8)
+        try lock.withLock { _ in try sink(line, file) }
+    }
+}
+
+/// Standard output, a line at a time.
+struct Standard: Sendable {
+    func line(_ text: String) throws {
+        try LogLine.printable(text).writeLine(to: STDOUT_FILENO)
+    }
+
+    func json(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        try String(decoding: encoder.encode(value), as: UTF8.self).writeLine(to: STDOUT_FILENO)
+    }
+}
+
+extension String {
+    fileprivate func writeLine(to file: Int32) throws {
+        var bytes = Array(utf8)
         bytes.append(UInt8(ascii: "\n"))
-        try lock.withLock { _ in
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let count = rest.withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) }
-                guard count >= 0 || errno == EINTR else {
-                    throw ShopError("What this shop prints can't be written any more; it stops.")
-                }
-                rest = rest.dropFirst(max(count, 0))
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) }
+            guard count >= 0 || errno == EINTR else {
+                throw ShopError(
+                    "Nobody reads what is printed any more (\(String(cString: strerror(errno)))); it ends here.")
             }
+            rest = rest.dropFirst(max(count, 0))
         }
     }
 }

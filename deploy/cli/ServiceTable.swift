@@ -82,6 +82,7 @@ struct Addresses: Sendable, Equatable {
             "AWS_ENDPOINT_URL": try url(of: "broker"),
             "AWS_REGION": "us-east-1",
             "AWS_SESSION_TOKEN": nil,
+            "OTEL_SERVICE_NAME": entry.name,
         ]
         for (name, value) in keys.values {
             environment[name] = value

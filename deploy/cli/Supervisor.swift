@@ -1,5 +1,4 @@
 import Foundation
-import UnixSignals
 
 /// Runs the processes of a stack until it is told to stop: starts them, says when all are ready, and stops them
 /// in order.
@@ -7,25 +6,25 @@ struct Supervisor: Sendable {
     private enum Event: Sendable {
         case ended(String, (any Error)?)
         case announced((any Error)?)
-        case signalled
-        case signalsEnded
+        case asked
+        case listened
     }
 
     let processes: [ServiceProcess]
     /// The services that are stopped last, because the others need them to finish what they have in hand.
     let foundation: Set<String>
     let output: Output
+    /// Yields whenever the user asks for an end, until it is cancelled.
+    let listen: @Sendable (AsyncStream<Void>.Continuation) async -> Void
     /// Waits until all is ready and says so.
     let announce: @Sendable () async throws -> Void
 
-    /// Returns once all is stopped after a signal. Throws the first error that stopped the stack.
+    /// Returns once all is stopped because the user asked; asking twice stops all at once. Throws the first error that stopped the stack.
     func run() async throws {
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
-        // The sequence above can be iterated once only, and each signal is an event of its own here.
         let (asked, askedContinuation) = AsyncStream.makeStream(of: Void.self)
-        let nextSignal: @Sendable () async -> Event = {
+        let nextAsked: @Sendable () async -> Event = {
             for await _ in asked { break }
-            return .signalled
+            return .asked
         }
         let failure = await withTaskGroup(of: Event.self) { group in
             for process in processes {
@@ -36,10 +35,10 @@ struct Supervisor: Sendable {
                 await .announced(outcome { _ = try await stopped.unlessRaised(announce) })
             }
             group.addTask {
-                for await _ in signals { askedContinuation.yield() }
-                return .signalsEnded
+                await listen(askedContinuation)
+                return .listened
             }
-            group.addTask(operation: nextSignal)
+            group.addTask(operation: nextAsked)
             var failure: (any Error)?
             var running = Set(processes.map(\.name))
             for await event in group {
@@ -50,15 +49,15 @@ struct Supervisor: Sendable {
                 case .announced(let error):
                     failure = failure ?? error
                     guard error != nil else { continue }
-                case .signalled:
+                case .asked:
                     // Standard output may be gone, which is no reason not to stop in order.
                     try? output.say(stopped.isRaised ? "Stopping at once." : "Stopping.")
                     guard !stopped.isRaised else {
                         group.cancelAll()
                         continue
                     }
-                    group.addTask(operation: nextSignal)
-                case .signalsEnded:
+                    group.addTask(operation: nextAsked)
+                case .listened:
                     continue
                 }
                 stopped.raise()

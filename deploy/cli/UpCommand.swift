@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import UnixSignals
 
 struct UpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -51,18 +52,22 @@ struct UpCommand: AsyncParsableCommand {
                 environment: try addresses.environment(of: entry, data: folder.path, keys: keys),
                 folder: folder, record: record, output: output)
         }
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let ended = await Result {
             try await HTTP.with { http in
                 let readiness = Readiness(
                     entries: entries, addresses: addresses, timeout: .seconds(readyTimeout), http: http)
                 let supervisor = Supervisor(
-                    processes: processes, foundation: Set(entries.filter(\.isFoundation).map(\.name)), output: output
-                ) {
-                    try await readiness.wait()
-                    let announcement = Announcement(
-                        entries: entries, addresses: addresses, folder: folder, options: stack.asTyped)
-                    try output.say(await announcement.text(readyAfter: ContinuousClock.now - start, http: http))
-                }
+                    processes: processes, foundation: Set(entries.filter(\.isFoundation).map(\.name)), output: output,
+                    listen: { asked in
+                        for await _ in signals { asked.yield() }
+                    },
+                    announce: {
+                        try await readiness.wait()
+                        let announcement = Announcement(
+                            entries: entries, addresses: addresses, folder: folder, options: stack.asTyped)
+                        try output.say(await announcement.text(readyAfter: ContinuousClock.now - start, http: http))
+                    })
                 try await supervisor.run()
             }
         }
