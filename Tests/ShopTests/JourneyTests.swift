@@ -16,7 +16,7 @@ import Testing
     }
 
     private func notification(_ kind: String) -> Shop.Notification {
-        Shop.Notification(id: "n-\(kind)", orderId: "o", kind: kind, text: "Your order", at: "t")
+        Shop.Notification(id: "n-\(kind)", orderId: "o", kind: "order_\(kind)", text: "Your order", at: "t")
     }
 
     private func charge(_ status: String) -> Charge {
@@ -39,7 +39,7 @@ import Testing
         #expect(journey.missing == ["its mail", "its points", "its notification"])
         var effects = Effects(
             charges: [charge("succeeded")], mails: [], points: [], notifications: [notification("placed")])
-        #expect(journey.see(effects, after: .zero).map(\.step) == ["charge succeeded", "notification placed"])
+        #expect(journey.see(effects, after: .zero).map(\.step) == ["charge succeeded", "notification order_placed"])
         effects.mails = [mail("confirmed")]
         effects.points = [PointsEntry(orderId: "o", points: 12, at: "t")]
         #expect(journey.see(effects, after: .zero).map(\.step) == ["points", "mail confirmed"])

@@ -45,6 +45,8 @@ import Testing
         #expect(CodeRules.strayQueries(in: SourceFile(path: "Services/Order/Routes.swift", contents: code)).count == 1)
         #expect(CodeRules.strayQueries(in: SourceFile(path: "Services/Order/OrderStore.swift", contents: code)) == [])
         #expect(CodeRules.strayQueries(in: SourceFile(path: "Shared/Outbox/Inbox.swift", contents: code)) == [])
+        let part = SourceFile(path: "Services/Order/OrderStore+Prices.swift", contents: code)
+        #expect(CodeRules.strayQueries(in: part) == [])
     }
 
     @Test func undocumentedSymbolsAreFound() {

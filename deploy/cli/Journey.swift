@@ -100,11 +100,16 @@ struct Journey: Sendable {
     }
 
     private func hasMail(_ kinds: [String]) -> Bool {
-        effects.mails?.contains { kinds.contains($0.kind) } ?? false
+        effects.mails?.contains { Self.isKind($0.kind, oneOf: kinds) } ?? false
     }
 
     private func hasNotification(_ kinds: [String]) -> Bool {
-        effects.notifications?.contains { kinds.contains($0.kind) } ?? false
+        effects.notifications?.contains { Self.isKind($0.kind, oneOf: kinds) } ?? false
+    }
+
+    /// `confirmed` and `order_confirmed` are of the kind `confirmed`.
+    private static func isKind(_ kind: String, oneOf words: [String]) -> Bool {
+        words.contains { kind == $0 || kind.hasSuffix("_\($0)") }
     }
 
     private func step(_ service: String, _ step: String, _ detail: String?, _ elapsed: Duration, at: String?) -> Step {
