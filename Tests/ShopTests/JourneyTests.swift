@@ -84,20 +84,33 @@ import Testing
         #expect(abs((latency?.p50 ?? 0) - 50) < 0.5)
         #expect(abs((latency?.p99 ?? 0) - 99) < 0.5)
         #expect(abs((latency?.max ?? 0) - 100) < 0.5)
-        #expect(summary.text.hasPrefix("101 orders: 100 confirmed, 1 cancelled\naccepted to confirmed: p50 "))
+        #expect(summary.lines.last?.hasPrefix("accepted to confirmed: p50 ") == true)
+        #expect(summary.lines.first == "101 orders: 100 confirmed, 1 cancelled")
     }
 
     @Test func withoutConfirmationThereIsNoLatency() {
         var summary = LatencySummary()
         summary.record(.unsettled, acceptedToConfirmed: nil)
         #expect(summary.report.acceptedToConfirmedMilliseconds == nil)
-        #expect(summary.text == "1 orders: 1 unsettled")
+        #expect(summary.lines == ["1 orders: 1 unsettled"])
     }
 
     @Test func moneyIsShownInItsUnit() {
         #expect(Money(amountMinorUnits: 1290, currency: "EUR").description == "12.90 EUR")
         #expect(Money(amountMinorUnits: 5, currency: "EUR").description == "0.05 EUR")
         #expect(Money(amountMinorUnits: 1290, currency: "JPY").description == "1290 JPY")
+    }
+
+    @Test func noOrderIsOneTooManyForAProduct() {
+        func product(_ sku: String, _ onHand: Int, reserved: Int = 0) -> Product {
+            Product(
+                sku: sku, name: sku, price: Money(amountMinorUnits: 1, currency: "EUR"), onHand: onHand,
+                reserved: reserved)
+        }
+        let products = [product("A", 4), product("B", 3, reserved: 2), product("C", 0)]
+        #expect(OrderCommand.choices(for: 4, from: products) == ["A", "B", "A", "A"])
+        #expect(OrderCommand.choices(for: 7, from: products) == ["A", "B", "A", "A", "A", "A", "A"])
+        #expect(OrderCommand.choices(for: 1, from: [product("C", 0)]) == [])
     }
 
     @Test(arguments: [("TEA=2", 2), ("A=B=3", nil), ("TEA", nil), ("=2", nil), ("TEA=", nil), ("TEA=-1", -1)])

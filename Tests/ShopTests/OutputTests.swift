@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test func residentMemoryIsRead() {
-        #expect(MemoryCommand.residentBytes(inStatus: "Name:\torder\nVmRSS:\t  1024 kB\nThreads:\t3\n") == 1_048_576)
-        #expect(MemoryCommand.residentBytes(inStatus: "Name:\torder\n") == nil)
+        #expect(MemoryCommand.bytes("VmRSS", in: "Name:\torder\nVmRSS:\t  1024 kB\nThreads:\t3\n") == 1_048_576)
+        #expect(MemoryCommand.bytes("VmRSS", in: "Name:\torder\n") == nil)
     }
 }

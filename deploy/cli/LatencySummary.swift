@@ -41,14 +41,13 @@ struct LatencySummary: Sendable {
             acceptedToConfirmedMilliseconds: times.totalCount == 0 ? nil : latency)
     }
 
-    var text: String {
+    var lines: [String] {
         let ends = Outcome.allCases.compactMap { outcome in outcomes[outcome].map { "\($0) \(outcome.rawValue)" } }
-        var text = "\(count) orders: \(ends.joined(separator: ", "))"
-        if let latency = report.acceptedToConfirmedMilliseconds {
-            text += String(
-                format: "\naccepted to confirmed: p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, max %.1f ms",
+        let latency = report.acceptedToConfirmedMilliseconds.map { latency in
+            String(
+                format: "accepted to confirmed: p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, max %.1f ms",
                 latency.p50, latency.p90, latency.p99, latency.max)
         }
-        return text
+        return ["\(count) orders: \(ends.joined(separator: ", "))"] + [latency].compactMap(\.self)
     }
 }

@@ -4,12 +4,18 @@ import Foundation
 struct MemoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "memory",
-        abstract: "Shows the resident memory of each process of the running shop, and the sum.")
+        abstract: "Shows the memory of each process of the running shop, and the sum.",
+        discussion: """
+            "Resident" is what the kernel counts for the process (VmRSS); pages that processes share, such as those \
+            of the Swift libraries, are counted in each of them. "Its share" divides those among the processes that have \
+            them (PSS), so that its sum is what the shop takes from the machine.
+            """)
 
     private struct Line: Encodable {
         let name: String
         let processId: Int32?
         let residentBytes: Int
+        let shareBytes: Int
     }
 
     @OptionGroup var stack: StackOptions
@@ -25,27 +31,40 @@ struct MemoryCommand: AsyncParsableCommand {
         let processes =
             file.services.map { ($0.name, $0.processID) } + [("supervisor", .some(file.supervisorProcessID))]
         var lines = processes.map { name, processID in
-            Line(name: name, processId: processID, residentBytes: processID.flatMap(Self.residentBytes) ?? 0)
+            Line(
+                name: name, processId: processID,
+                residentBytes: processID.flatMap { Self.bytes("VmRSS", of: $0, in: "status") } ?? 0,
+                shareBytes: processID.flatMap { Self.bytes("Pss", of: $0, in: "smaps_rollup") } ?? 0)
         }
-        lines.append(Line(name: "sum", processId: nil, residentBytes: lines.map(\.residentBytes).reduce(0, +)))
+        lines.append(
+            Line(
+                name: "sum", processId: nil, residentBytes: lines.map(\.residentBytes).reduce(0, +),
+                shareBytes: lines.map(\.shareBytes).reduce(0, +)))
+        guard !json else { return try lines.forEach(Standard().json) }
+        try Standard().line(Self.row("", "resident", "its share"))
         for line in lines {
-            if json {
-                try Standard().json(line)
-            } else {
-                let name = line.name.padding(toLength: LogLine.nameWidth, withPad: " ", startingAt: 0)
-                try Standard().line(String(format: "\(name) %8.1f MB", Double(line.residentBytes) / 1_000_000))
-            }
+            try Standard().line(
+                Self.row(line.name, Self.megabytes(line.residentBytes), Self.megabytes(line.shareBytes)))
         }
     }
 
-    /// What the kernel counts as resident (`VmRSS`), which has the pages that processes share in each of them.
-    private static func residentBytes(of processID: Int32) -> Int? {
-        guard let status = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8) else { return nil }
-        return residentBytes(inStatus: status)
+    private static func row(_ name: String, _ columns: String...) -> String {
+        let cells = columns.map { String(repeating: " ", count: max(0, 12 - $0.count)) + $0 }
+        return name.padding(toLength: LogLine.nameWidth, withPad: " ", startingAt: 0) + cells.joined()
     }
 
-    static func residentBytes(inStatus status: String) -> Int? {
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+    private static func megabytes(_ bytes: Int) -> String {
+        String(format: "%.1f MB", Double(bytes) / 1_000_000)
+    }
+
+    private static func bytes(_ name: String, of processID: Int32, in file: String) -> Int? {
+        let text = try? String(contentsOfFile: "/proc/\(processID)/\(file)", encoding: .utf8)
+        return text.flatMap { bytes(name, in: $0) }
+    }
+
+    /// A line of the kernel's: `VmRSS:     1024 kB`.
+    static func bytes(_ name: String, in text: String) -> Int? {
+        let line = text.split(separator: "\n").first { $0.hasPrefix("\(name):") }
         return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
     }
 }

@@ -67,7 +67,7 @@ struct OrderCommand: AsyncParsableCommand {
         return OrderAnswer.Item(sku: String(parts[0]), quantity: quantity)
     }
 
-    /// What is ordered: the items given, else for each order one of another product that there is enough of.
+    /// What is ordered: the items given, else one of a product for each order.
     private func basket(_ client: ShopClient) async throws -> [[OrderAnswer.Item]] {
         guard items.isEmpty else { return [try items.map(Self.item)] }
         let products: [Product]
@@ -76,11 +76,25 @@ struct OrderCommand: AsyncParsableCommand {
         } catch is HTTP.Unreachable {
             throw ShopError("inventory does not answer, so there is nothing to choose from; give --item SKU=QUANTITY.")
         }
-        let available = products.filter { $0.available > 0 }.sorted { $0.available > $1.available }
-        guard !available.isEmpty else {
+        let choices = Self.choices(for: count, from: products)
+        guard !choices.isEmpty else {
             throw ShopError("All products are sold out; give --item SKU=QUANTITY to try all the same.")
         }
-        return available.map { [OrderAnswer.Item(sku: $0.sku, quantity: 1)] }
+        return choices.map { [OrderAnswer.Item(sku: $0, quantity: 1)] }
+    }
+
+    /// Another product for each order, as long as there is one left of it; after that, whatever there is most of.
+    static func choices(for count: Int, from products: [Product]) -> [String] {
+        let available = products.filter { $0.available > 0 }.sorted { $0.available > $1.available }
+        guard let most = available.first else { return [] }
+        var choices: [String] = []
+        var round = 0
+        while choices.count < count {
+            let left = available.filter { $0.available > round }.map(\.sku)
+            choices += left.isEmpty ? [most.sku] : left
+            round += 1
+        }
+        return Array(choices.prefix(count))
     }
 
     private func place(_ baskets: [[OrderAnswer.Item]], _ client: ShopClient) async throws -> Int32 {

@@ -44,7 +44,7 @@ struct OrderPrinter: Sendable {
     }
 
     func show(_ summary: LatencySummary) throws {
-        try isJSON ? out.json(summary.report) : out.line(summary.text)
+        try isJSON ? out.json(summary.report) : summary.lines.forEach(out.line)
     }
 
     static func text(_ step: Step) -> String {
