@@ -124,12 +124,24 @@ public struct QueueConsumer<WaitClock: Clock<Duration>>: Service {
                     }
                     try await handle(IncomingEvent(attributes: attributes, body: message.body))
                 }
-                try await link.use { try await $0.acknowledge(message, on: queue) }
-                count("acknowledged")
             } catch {
                 span.recordError(error)
                 await settle(message, after: error)
+                return
             }
+            await acknowledge(message)
+        }
+    }
+
+    private func acknowledge(_ message: InboundMessage) async {
+        do {
+            try await link.use { try await $0.acknowledge(message, on: queue) }
+            count("acknowledged")
+        } catch {
+            // Not a failure of the message: it is done, and must never end among the dead letters for this.
+            logger.warning(
+                "the broker could not be told about a handled message, which therefore comes again",
+                metadata: ["broker_message_id": "\(message.id)", "error": "\(error)"])
         }
     }
 
