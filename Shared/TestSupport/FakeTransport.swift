@@ -18,6 +18,8 @@ public final class FakeTransport: MessageTransport {
         case sent([OutboundMessage], Destination)
         /// Somebody is ready to receive so many messages.
         case polled(atMost: Int)
+        /// Somebody doesn't want to receive any more.
+        case pollCancelled
         case acknowledged(InboundMessage)
         case visibilityChanged(InboundMessage, Duration)
         case deadLettered(InboundMessage, reason: String)
@@ -112,7 +114,10 @@ public final class FakeTransport: MessageTransport {
     ) async throws -> [InboundMessage] {
         try perform(.receive) { events.record(.polled(atMost: count)) }
         while true {
-            try Task.checkCancellation()
+            if Task.isCancelled {
+                events.record(.pollCancelled)
+                throw CancellationError()
+            }
             let messages = state.withLock { state in
                 let taken = Array(state.inbound.prefix(count))
                 state.inbound.removeFirst(taken.count)
@@ -181,5 +186,22 @@ public final class FakeTransport: MessageTransport {
         } onCancel: {
             state.withLock { $0.receivers.removeValue(forKey: id) }?.resume()
         }
+    }
+}
+
+extension FakeTransport.Event {
+    /// Whether a message was removed because it is done.
+    public var isAcknowledged: Bool {
+        if case .acknowledged = self { true } else { false }
+    }
+
+    /// After what time a message is delivered again, if that was said.
+    public var visibilityDelay: Duration? {
+        if case .visibilityChanged(_, let delay) = self { delay } else { nil }
+    }
+
+    /// Why a message was moved to the dead letters, if it was.
+    public var deadLetterReason: String? {
+        if case .deadLettered(_, let reason) = self { reason } else { nil }
     }
 }
