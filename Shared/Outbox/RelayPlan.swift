@@ -18,26 +18,20 @@ struct RelayPlan: Equatable {
 
     /// - Parameter rows: in the order in which they were written.
     ///
-    /// A row joins the open batch of its destination. If an earlier row with its key is in another batch of this plan,
-    /// it has to wait for the next plan, and so have all later rows with that key.
+    /// A row joins the open batch of its destination, unless a row with its key is in the plan already. Then it waits
+    /// for the next plan, even if both could go in one call: of a batch, the broker may refuse the first and take the
+    /// second.
     init(_ rows: [OutboxRow]) {
         var open: [Destination: Int] = [:]
-        var batchOfKey: [String: Int] = [:]
-        var waiting: Set<String> = []
-        for row in rows where !waiting.contains(row.partitionKey) {
-            var index = open[row.destination] ?? batches.endIndex
-            if index < batches.endIndex, !hasRoom(batches[index], for: row) { index = batches.endIndex }
-            if let earlier = batchOfKey[row.partitionKey], earlier != index {
-                waiting.insert(row.partitionKey)
-                continue
+        var planned: Set<String> = []
+        for row in rows where planned.insert(row.partitionKey).inserted {
+            if let index = open[row.destination], hasRoom(batches[index], for: row) {
+                batches[index].rows.append(row)
+                batches[index].bytes += row.body.utf8.count
+            } else {
+                open[row.destination] = batches.endIndex
+                batches.append(Batch(destination: row.destination, rows: [row], bytes: row.body.utf8.count))
             }
-            if index == batches.endIndex {
-                batches.append(Batch(destination: row.destination, rows: [], bytes: 0))
-                open[row.destination] = index
-            }
-            batches[index].rows.append(row)
-            batches[index].bytes += row.body.utf8.count
-            batchOfKey[row.partitionKey] = index
         }
     }
 
