@@ -190,6 +190,11 @@ public final class FakeTransport: MessageTransport {
 }
 
 extension FakeTransport.Event {
+    /// Whether the broker accepted messages.
+    public var isSent: Bool {
+        if case .sent(let messages, _) = self { !messages.isEmpty } else { false }
+    }
+
     /// Whether a message was removed because it is done.
     public var isAcknowledged: Bool {
         if case .acknowledged = self { true } else { false }

@@ -7,6 +7,7 @@ extension Logger {
 }
 
 /// Runs a service while `body` runs, then shuts it down gracefully and waits until it has ended.
+@discardableResult
 public func withRunning<Value: Sendable>(
     _ service: some Service, _ body: (ServiceGroup) async throws -> Value
 ) async throws -> Value {

@@ -2,6 +2,7 @@ import Foundation
 import Persistence
 
 /// Runs `body` with a new, empty folder and removes it afterwards.
+@discardableResult
 public func withTemporaryFolder<Value>(_ body: (URL) async throws -> Value) async throws -> Value {
     let folder = FileManager.default.temporaryDirectory.appending(path: "async-shop-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -10,6 +11,7 @@ public func withTemporaryFolder<Value>(_ body: (URL) async throws -> Value) asyn
 }
 
 /// Runs `body` with a database of its own that has `migrations`, and removes it afterwards.
+@discardableResult
 public func withTemporaryDatabase<Value>(
     _ migrations: [Migration], _ body: (any Database) async throws -> Value
 ) async throws -> Value {
