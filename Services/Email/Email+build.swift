@@ -20,7 +20,8 @@ func build(_ chassis: Chassis) async throws -> Assembly {
         service: "email", queue: .email, database: database, settings: messaging, logger: chassis.logger,
         report: { readiness.set("broker", ready: $0, detail: $1) })
     let effects = Effects()
-    MailWriter(store: store, templates: templates, effects: effects).register(on: &endpoint.handlers)
+    MailWriter(store: store, templates: templates, effects: effects, logger: chassis.logger)
+        .register(on: &endpoint.handlers)
 
     var sender = EffectSender(
         database: database, effects: effects, outbox: nil, logger: chassis.logger, concurrency: MailCarrier.concurrency)

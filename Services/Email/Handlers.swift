@@ -18,6 +18,7 @@ struct MailWriter: Sendable {
     let store: MailStore
     let templates: MailTemplates
     let effects: Effects
+    let logger: Logger
 
     func register(on handlers: inout MessageHandlers) {
         handlers.on(OrderConfirmed.self) { try write(Letter($0.data), to: $0.data.customer, $0.attributes, in: $1) }
@@ -35,13 +36,16 @@ struct MailWriter: Sendable {
         var mail = Mail(
             id: id, orderID: letter.orderID, recipient: customer.email, kind: letter.kind, subject: subject, text: text,
             correlationID: event.correlationid, writtenAt: event.time)
-        if EmailAddress(customer.email) == nil {
+        let isAddress = EmailAddress(customer.email) != nil
+        if !isAddress {
             mail.status = .refused(at: Date(), reason: "The customer's address isn't one that mail can be sent to.")
         }
-        let isNew = try store.add(mail, in: transaction)
-        if isNew, mail.status == .waiting {
+        guard try store.add(mail, in: transaction) else { return [] }
+        if isAddress {
             try effects.add(
                 DeliverMail(messageID: id), key: id.rawValue, context: event.messageContext, in: transaction)
+        } else {
+            transaction.onCommit { [logger, mail] in logger.refused(mail) }
         }
         return []
     }
@@ -93,13 +97,23 @@ struct MailCarrier: Sendable {
     }
 
     private func log(_ outcome: DeliveryOutcome, _ mail: Mail) {
-        let metadata: Logger.Metadata = [
-            "mail_id": "\(mail.id)", "order_id": "\(mail.orderID)", "kind": "\(mail.kind.rawValue)",
-        ]
         switch outcome {
-        case .delivered: logger.info("delivered a mail", metadata: metadata)
-        case .refused: logger.warning("a mail was refused; GET /mails/{mail_id} has the reason", metadata: metadata)
+        case .delivered: logger.info("delivered a mail", metadata: mail.metadata)
+        case .refused: logger.refused(mail)
         }
+    }
+}
+
+extension Mail {
+    /// What a log may know of it.
+    fileprivate var metadata: Logger.Metadata {
+        ["mail_id": "\(id)", "order_id": "\(orderID)", "kind": "\(kind.rawValue)"]
+    }
+}
+
+extension Logger {
+    fileprivate func refused(_ mail: Mail) {
+        warning("a mail was refused; GET /mails/{mail_id} has the reason", metadata: mail.metadata)
     }
 }
 

@@ -6,6 +6,7 @@ input. What it does with a recipient is in the address: `refused…` gets 550, `
 """
 
 import argparse
+import asyncio
 import base64
 import json
 import os
@@ -14,7 +15,6 @@ import sys
 import tempfile
 
 import trustme
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
 
@@ -44,31 +44,26 @@ class Mailbox:
         return "250 OK"
 
 
-class Server(Controller):
-    """Controller opens implicit TLS with ssl_context; STARTTLS and AUTH are SMTP's."""
+def smtp_factory(arguments, context):
+    def authenticate(server, session, envelope, mechanism, data):
+        given = f"{data.login.decode()}:{data.password.decode()}"
+        return AuthResult(success=given == arguments.login, handled=False)
 
-    def __init__(self, arguments, context):
-        self.arguments = arguments
-        self.context = context
-        super().__init__(
-            Mailbox(), hostname="127.0.0.1", port=arguments.port,
-            ssl_context=context if arguments.tls == "implicit" else None)
+    mailbox = Mailbox()
+    return lambda: SMTP(
+        mailbox, hostname="mail.test", tls_context=context if arguments.tls == "starttls" else None,
+        auth_require_tls=False, auth_required=arguments.login is not None,
+        authenticator=authenticate if arguments.login else None)
 
-    def factory(self):
-        login = self.arguments.login
 
-        def authenticate(server, session, envelope, mechanism, data):
-            given = f"{data.login.decode()}:{data.password.decode()}"
-            return AuthResult(success=given == login, handled=False)
-
-        return SMTP(
-            self.handler, hostname="mail.test",
-            tls_context=self.context if self.arguments.tls == "starttls" else None,
-            auth_require_tls=False, auth_required=login is not None,
-            authenticator=authenticate if login else None)
-
-    def _trigger_server(self):
-        """Controller tries its own port, and with port 0 it can't know which that is."""
+async def serve(arguments, context, certificates):
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        smtp_factory(arguments, context), "127.0.0.1", arguments.port,
+        ssl=context if arguments.tls == "implicit" else None)
+    say(port=server.sockets[0].getsockname()[1], certificateAuthorities=certificates)
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
 
 
 def main():
@@ -81,19 +76,10 @@ def main():
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-    folder = tempfile.mkdtemp()
-    certificates = os.path.join(folder, "ca.pem")
-    authority.cert_pem.write_to_path(certificates)
-
-    server = Server(arguments, context)
-    server.start()
-    try:
-        say(port=server.server.sockets[0].getsockname()[1], certificateAuthorities=certificates)
-        sys.stdin.read()
-    finally:
-        server.stop()
-        os.remove(certificates)
-        os.rmdir(folder)
+    with tempfile.TemporaryDirectory() as folder:
+        certificates = os.path.join(folder, "ca.pem")
+        authority.cert_pem.write_to_path(certificates)
+        asyncio.run(serve(arguments, context, certificates))
 
 
 main()
