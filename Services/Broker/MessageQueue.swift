@@ -11,8 +11,8 @@ final class MessageQueue: Sendable {
     typealias Record = BrokerStore.QueueRecord
 
     let name: String
-    private let context: QueueContext
-    private let metrics: QueueMetrics
+    let context: QueueContext
+    let metrics: QueueMetrics
     private let guarded: Mutex<Guarded>
 
     private struct Guarded {
@@ -43,6 +43,9 @@ final class MessageQueue: Sendable {
         let now = context.clock.now()
         return guarded.withLock { $0.state.counts(now: now) }
     }
+
+    /// How many messages are in memory because they are next.
+    var windowCount: Int { guarded.withLock { $0.state.windowCount } }
 
     func updateMetrics() { metrics.update(counts(), now: context.clock.now()) }
 }
@@ -214,11 +217,12 @@ extension MessageQueue {
     private func save(_ changes: Changes, queue: Int64) async throws {
         do {
             try await context.store.database.write { [store = context.store] transaction in
-                try store.save(changes.all, queue: queue, transaction)
+                let (later, atOnce) = (self.current(changes.later), self.current(changes.atOnce))
+                try store.save(later + atOnce, queue: queue, transaction)
                 transaction.onCommit {
                     self.apply { state, now in
-                        for change in changes.later { state.changed(change) }
-                        return state.returned(changes.atOnce, now: now)
+                        for change in later { state.changed(change) }
+                        return state.returned(atOnce, now: now)
                     }
                 }
             }
@@ -229,6 +233,11 @@ extension MessageQueue {
             }
             throw error
         }
+    }
+
+    /// Those that no newer change has overtaken.
+    func current(_ changes: [QueueState.Return]) -> [QueueState.Return] {
+        guarded.withLock { guarded in changes.filter { guarded.state.isCurrent($0) } }
     }
 
     private func reasonNotFound(_ handle: ReceiptHandle, queue: Int64) async throws -> AWSError {
@@ -277,13 +286,17 @@ extension MessageQueue {
 
 extension MessageQueue {
     /// Changes the state and does what follows from it.
+    func apply(_ change: (inout QueueState, Milliseconds) -> QueueState.Effects) {
+        apply(change, enlisting: { _ in })
+    }
+
     private func apply(
         _ change: (inout QueueState, Milliseconds) -> QueueState.Effects,
-        enlisting prepare: ((inout Guarded) -> Void)? = nil
+        enlisting prepare: (inout Guarded) -> Void
     ) {
         let now = context.clock.now()
         let (effects, answers, alarm) = guarded.withLock { guarded in
-            prepare?(&guarded)
+            prepare(&guarded)
             var effects = change(&guarded.state, now)
             if guarded.isClosed {
                 for id in guarded.receivers.keys { effects.answers += guarded.state.cancel(waiter: id).answers }
@@ -314,80 +327,6 @@ extension MessageQueue {
             $0.tick(now: $1)
         } enlisting: { guarded in
             if guarded.alarm == alarm { guarded.alarm = nil }
-        }
-    }
-
-    private func perform(_ effects: QueueState.Effects) async {
-        if !effects.returns.isEmpty {
-            await attempt("save messages that are visible again", effects.returns.map(\.sequence)) {
-                queue, transaction in
-                try self.context.store.save(effects.returns, queue: queue.id, transaction)
-                transaction.onCommit { self.apply { $0.returned(effects.returns, now: $1) } }
-            }
-        }
-        if !effects.expired.isEmpty {
-            await attempt("delete expired messages", effects.expired) { queue, transaction in
-                for sequence in effects.expired {
-                    try self.context.store.delete(sequence, queue: queue.id, transaction)
-                }
-                transaction.onCommit {
-                    self.metrics.expired.increment(by: effects.expired.count)
-                    self.apply { $0.left(effects.expired, now: $1) }
-                }
-            }
-        }
-        if !effects.redriven.isEmpty {
-            await attempt("move messages to the dead-letter queue", effects.redriven) { queue, transaction in
-                try self.redrive(effects.redriven, queue, transaction)
-            }
-        }
-        if let request = effects.load { await load(request) }
-    }
-
-    private func redrive(_ sequences: [Int64], _ queue: Record, _ transaction: any Transaction) throws {
-        guard let target = queue.attributes.redrivePolicy?.queue,
-            let id = try context.store.queueID(target, transaction)
-        else { throw AWSError.queueDoesNotExist }
-        let moved = try context.store.move(
-            sequences, from: queue, to: id, now: context.clock.now(), transaction)
-        transaction.onCommit {
-            self.metrics.redriven.increment(by: moved.count)
-            self.apply { $0.left(sequences, now: $1) }
-            self.context.queue(target)?.accept(moved)
-        }
-    }
-
-    private func load(_ request: QueueState.PageRequest) async {
-        // On the writing connection, so that the page takes its place in the order of the commits.
-        let queue = record.id
-        do {
-            try await context.store.database.write { transaction in
-                let page = try self.context.store.page(request, queue: queue, transaction)
-                transaction.onCommit { self.apply { $0.loaded(page, for: request, now: $1) } }
-            }
-        } catch {
-            context.logger.warning(
-                "cannot read the next messages", metadata: ["queue": "\(name)", "error": "\(error)"])
-            apply { state, now in
-                state.loadFailed(request, now: now)
-                return QueueState.Effects()
-            }
-        }
-    }
-
-    private func attempt(
-        _ what: String, _ sequences: [Int64],
-        _ body: @escaping @Sendable (Record, any Transaction) throws -> Void
-    ) async {
-        let queue = record
-        do {
-            try await context.store.database.write { try body(queue, $0) }
-        } catch {
-            context.logger.warning("cannot \(what)", metadata: ["queue": "\(name)", "error": "\(error)"])
-            apply { state, now in
-                state.writeFailed(sequences, now: now)
-                return QueueState.Effects()
-            }
         }
     }
 }

@@ -7,31 +7,26 @@ typealias Milliseconds = Int64
 ///
 /// The disk holds every message; memory holds only what is needed next:
 /// - the *window*, the earliest waiting messages. It is bounded, so memory is too, whatever the backlog;
-/// - the *horizon*, the first position that is not in the window. Messages from there on are only on disk, and counted;
 /// - the messages *in flight*, received and not yet deleted, with their deadlines;
 /// - the *waiters*, receivers in a long poll.
 ///
-/// The shell commits a change first and then tells the state, in the order of the commits. That keeps one invariant on
-/// which everything rests: a message in the window has exactly the position that it has on disk.
+/// The shell commits a change first and then tells the state, in the order of the commits. Only so does the window stay
+/// true to the disk.
 struct QueueState: Sendable {
     var settings: Settings
     var limits: Limits
 
-    private var waiting: [Int64: QueuedMessage] = [:]
-    private var order = Heap<Position>()
-    private var contentBytes = 0
-
-    private(set) var horizon: Position?
-    private(set) var beyond = 0
+    private(set) var window: QueueWindow
     private var isLoading = false
     private var generation = 0
 
-    private var inFlight: [Int64: InFlight] = [:]
+    private(set) var inFlight: [Int64: InFlight] = [:]
     private var timers = Heap<Timer>()
 
     private var waiters: [Int: Waiter] = [:]
     private var waiterOrder = Deque<Int>()
     private var nextReceipt: UInt64
+    private var changes = 0
 
     /// - Parameters:
     ///   - stored: how many messages the queue has on disk.
@@ -40,10 +35,7 @@ struct QueueState: Sendable {
         self.settings = settings
         self.limits = limits
         nextReceipt = receiptSeed
-        if stored > 0 {
-            beyond = stored
-            horizon = .first
-        }
+        window = QueueWindow(stored: stored)
     }
 
     // MARK: What the shell tells
@@ -81,7 +73,7 @@ struct QueueState: Sendable {
     /// Messages that were committed to this queue.
     mutating func sent(_ messages: [QueuedMessage], now: Milliseconds) -> Effects {
         var effects = advance(to: now)
-        for message in messages { place(message) }
+        for message in messages { window.place(message, limits) }
         serve(now, &effects)
         return effects
     }
@@ -98,7 +90,7 @@ struct QueueState: Sendable {
             message.receiveCount -= 1
             if message.receiveCount == 0 { message.firstReceivedAt = nil }
             message.content = delivery.message.content
-            place(message)
+            window.place(message, limits)
         }
         serve(now, &effects)
         tidy()
@@ -109,12 +101,7 @@ struct QueueState: Sendable {
     mutating func deleted(_ sequences: [Int64], now: Milliseconds) -> Effects {
         var effects = advance(to: now)
         for sequence in sequences {
-            if inFlight.removeValue(forKey: sequence) != nil { continue }
-            if let message = waiting.removeValue(forKey: sequence) {
-                contentBytes -= message.content?.size ?? 0
-            } else {
-                beyond = max(0, beyond - 1)
-            }
+            if inFlight.removeValue(forKey: sequence) == nil { window.remove(sequence) }
         }
         serve(now, &effects)
         tidy()
@@ -128,12 +115,14 @@ struct QueueState: Sendable {
     ) -> (VisibilityChange, Effects) {
         let effects = advance(to: now)
         guard var held = inFlight[sequence] else {
-            return (waiting[sequence] == nil ? .notFound : .notInFlight, effects)
+            return (window.messages[sequence] == nil ? .notFound : .notInFlight, effects)
         }
         guard held.receipt == receipt else { return (.notFound, effects) }
         guard held.phase == .held else { return (.notInFlight, effects) }
         guard now + timeout <= held.receivedAt + limits.longestVisibility else { return (.tooLong, effects) }
         held.deadline = now + timeout
+        changes += 1
+        held.change = changes
         if timeout == 0 {
             held.phase = .leaving
         } else {
@@ -143,6 +132,10 @@ struct QueueState: Sendable {
         tidy()
         return (.write(held.asReturn(at: held.deadline)), effects)
     }
+
+    /// Whether a return is the latest for its message. Requests may overtake each other on the way to the disk; an older
+    /// one must not undo what a newer one has saved, so the shell asks within its write.
+    func isCurrent(_ change: Return) -> Bool { inFlight[change.sequence]?.change == change.number }
 
     /// A change of visibility into the future was committed.
     mutating func changed(_ change: Return) {
@@ -157,7 +150,7 @@ struct QueueState: Sendable {
             inFlight[change.sequence] = nil
             var message = held.message
             message.visibleAt = change.visibleAt
-            place(message)
+            window.place(message, limits)
         }
         serve(now, &effects)
         return effects
@@ -186,18 +179,8 @@ struct QueueState: Sendable {
         isLoading = false
         var effects = advance(to: now)
         // If the window overflowed meanwhile, the page no longer joins on to it; `serve` asks again if need be.
-        if horizon == request.from {
-            for message in page where inFlight[message.sequence] == nil {
-                beyond = max(0, beyond - 1)
-                insert(message)
-            }
-            if page.count == request.limit, let last = page.last {
-                horizon = Position(visibleAt: last.visibleAt, sequence: last.sequence + 1)
-            } else {
-                horizon = nil
-                beyond = 0
-            }
-            evict()
+        if window.horizon == request.from {
+            window.join(page, isLast: page.count < request.limit, limits) { inFlight[$0] != nil }
         }
         serve(now, &effects)
         answerImpatient(now, &effects)
@@ -212,12 +195,8 @@ struct QueueState: Sendable {
 
     /// The queue was emptied; committed.
     mutating func purged() {
-        waiting = [:]
-        order = Heap()
-        contentBytes = 0
+        window = QueueWindow(stored: 0)
         inFlight = [:]
-        horizon = nil
-        beyond = 0
         isLoading = false
         generation += 1
         tidy()
@@ -232,9 +211,9 @@ struct QueueState: Sendable {
 
     /// When `tick` has something to do next.
     mutating func nextDeadline() -> Milliseconds? {
-        while let timer = timers.min, !isCurrent(timer) { timers.removeMin() }
+        while let timer = timers.min, !stands(timer) { timers.removeMin() }
         var next = timers.min?.at
-        if let front = front() {
+        if let front = window.front() {
             let expiry = front.sentAt + settings.retention
             next = min(next ?? expiry, expiry)
             if !waiters.isEmpty, !isFull { next = min(next ?? front.visibleAt, front.visibleAt) }
@@ -248,7 +227,7 @@ struct QueueState: Sendable {
         var effects = Effects()
         while let timer = timers.min, timer.at <= now {
             timers.removeMin()
-            guard isCurrent(timer) else { continue }
+            guard stands(timer) else { continue }
             switch timer.owner {
             case .waiter(let id):
                 waiters[id] = nil
@@ -260,8 +239,8 @@ struct QueueState: Sendable {
             }
         }
         var budget = limits.expiriesAtOnce
-        while budget > 0, let message = front(), message.sentAt + settings.retention <= now {
-            takeOut(message)
+        while budget > 0, let message = window.front(), message.sentAt + settings.retention <= now {
+            window.removeFront(message)
             leave(message, now)
             effects.expired.append(message.sequence)
             budget -= 1
@@ -278,9 +257,11 @@ struct QueueState: Sendable {
             inFlight[sequence] = nil
             var message = held.message
             message.visibleAt = held.deadline
-            place(message)
+            window.place(message, limits)
         } else {
             held.phase = .leaving
+            changes += 1
+            held.change = changes
             inFlight[sequence] = held
             effects.returns.append(held.asReturn(at: now))
         }
@@ -299,8 +280,8 @@ struct QueueState: Sendable {
     private mutating func take(_ request: ReceiveRequest, _ now: Milliseconds, _ effects: inout Effects) -> [Delivery] {
         var deliveries: [Delivery] = []
         while deliveries.count < request.maximum, inFlight.count < limits.inFlight {
-            guard var message = front(), message.visibleAt <= now else { break }
-            takeOut(message)
+            guard var message = window.front(), message.visibleAt <= now else { break }
+            window.removeFront(message)
             if message.sentAt + settings.retention <= now {
                 leave(message, now)
                 effects.expired.append(message.sequence)
@@ -344,53 +325,9 @@ struct QueueState: Sendable {
     }
 
     private mutating func refill(_ effects: inout Effects) {
-        guard !isLoading, let horizon, waiting.count < limits.page / 2 else { return }
+        guard !isLoading, let horizon = window.horizon, window.messages.count < limits.page / 2 else { return }
         isLoading = true
         effects.load = PageRequest(from: horizon, limit: limits.page, generation: generation)
-    }
-
-    // MARK: The window
-
-    private mutating func place(_ message: QueuedMessage) {
-        if let horizon, message.position >= horizon {
-            beyond += 1
-        } else {
-            insert(message)
-            evict()
-        }
-    }
-
-    private mutating func insert(_ message: QueuedMessage) {
-        var message = message
-        let size = message.content?.size ?? 0
-        if contentBytes + size > limits.contentBytes { message.content = nil } else { contentBytes += size }
-        waiting[message.sequence] = message
-        order.insert(message.position)
-    }
-
-    private mutating func evict() {
-        while waiting.count > limits.window, let last = order.popMax() {
-            guard let message = waiting[last.sequence], message.position == last else { continue }
-            waiting[last.sequence] = nil
-            contentBytes -= message.content?.size ?? 0
-            horizon = last
-            beyond += 1
-        }
-    }
-
-    private mutating func front() -> QueuedMessage? {
-        while let first = order.min {
-            if let message = waiting[first.sequence], message.position == first { return message }
-            order.removeMin()
-        }
-        return nil
-    }
-
-    /// Takes the front message out of the window.
-    private mutating func takeOut(_ message: QueuedMessage) {
-        order.removeMin()
-        waiting[message.sequence] = nil
-        contentBytes -= message.content?.size ?? 0
     }
 
     // MARK: Housekeeping
@@ -404,7 +341,7 @@ struct QueueState: Sendable {
     }
 
     /// Whether a timer still stands for its owner.
-    private func isCurrent(_ timer: Timer) -> Bool {
+    private func stands(_ timer: Timer) -> Bool {
         switch timer.owner {
         case .waiter(let id): waiters[id]?.deadline == timer.at
         case .message(let sequence): inFlight[sequence].map { $0.deadline == timer.at && $0.phase == .held } ?? false
@@ -412,36 +349,11 @@ struct QueueState: Sendable {
         }
     }
 
-    /// Deleted entries stay in the heaps until they come up; when they are the majority, the heaps are built anew.
+    /// What no longer stands stays until it comes up; when it is the majority, heap and queue are built anew.
     private mutating func tidy() {
         if timers.count > 2 * (inFlight.count + waiters.count) + 64 {
-            timers = Heap(timers.unordered.filter { isCurrent($0) })
+            timers = Heap(timers.unordered.filter { stands($0) })
         }
-        if order.count > 2 * waiting.count + 64 { order = Heap(waiting.values.map(\.position)) }
         if waiterOrder.count > 2 * waiters.count + 64 { waiterOrder.removeAll { waiters[$0] == nil } }
     }
-}
-
-extension QueueState {
-    /// What the queue holds, as far as memory knows.
-    func counts(now: Milliseconds) -> Counts {
-        var counts = Counts(inFlight: inFlight.count)
-        for message in waiting.values {
-            if message.visibleAt > now { counts.delayed += 1 } else { counts.visible += 1 }
-            counts.oldestSentAt = min(counts.oldestSentAt ?? message.sentAt, message.sentAt)
-        }
-        for held in inFlight.values {
-            counts.oldestSentAt = min(counts.oldestSentAt ?? held.message.sentAt, held.message.sentAt)
-        }
-        if let horizon, horizon.visibleAt > now { counts.delayed += beyond } else { counts.visible += beyond }
-        return counts
-    }
-
-    /// Whether no more can be in flight.
-    var isFull: Bool { inFlight.count >= limits.inFlight }
-
-    func isInFlight(_ sequence: Int64) -> Bool { inFlight[sequence] != nil }
-
-    /// How many messages are in the window: what the memory bound is about.
-    var windowCount: Int { waiting.count }
 }

@@ -90,6 +90,8 @@ extension QueueState {
         let visibleAt: Milliseconds
         let receiveCount: Int
         let firstReceivedAt: Milliseconds?
+        /// Which of the queue's changes it is.
+        let number: Int
     }
 
     struct PageRequest: Sendable, Equatable {
@@ -129,11 +131,13 @@ extension QueueState {
         var storedVisibleAt: Milliseconds
         /// `leaving` while a write that takes the message out of flight is on its way.
         var phase: Phase
+        /// The number of the last return that was asked for.
+        var change = 0
 
         func asReturn(at visibleAt: Milliseconds) -> Return {
             Return(
                 sequence: message.sequence, visibleAt: visibleAt, receiveCount: message.receiveCount,
-                firstReceivedAt: message.firstReceivedAt)
+                firstReceivedAt: message.firstReceivedAt, number: change)
         }
     }
 

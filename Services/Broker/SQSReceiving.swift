@@ -1,0 +1,116 @@
+/// `ReceiveMessage`.
+extension SQSOperations {
+    struct ReceiveInput: Decodable {
+        let queueURL: String
+        let maximum: Int?
+        let visibilityTimeout: Int?
+        let waitSeconds: Int?
+        let attributeNames: [String]?
+        let systemAttributeNames: [String]?
+        let messageAttributeNames: [String]?
+
+        enum CodingKeys: String, CodingKey {
+            case queueURL = "QueueUrl"
+            case maximum = "MaxNumberOfMessages"
+            case visibilityTimeout = "VisibilityTimeout"
+            case waitSeconds = "WaitTimeSeconds"
+            case attributeNames = "AttributeNames"
+            case systemAttributeNames = "MessageSystemAttributeNames"
+            case messageAttributeNames = "MessageAttributeNames"
+        }
+    }
+
+    func receiveMessage(_ input: ReceiveInput, _ caller: Caller) async throws -> JSONWriter {
+        let queue = try queue(input.queueURL)
+        let attributes = queue.record.attributes
+        let maximum = input.maximum ?? 1
+        guard 1...10 ~= maximum else {
+            throw AWSError.invalidParameterValue(
+                "Value \(maximum) for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
+            )
+        }
+        if let wait = input.waitSeconds, !(0...20 ~= wait) {
+            throw AWSError.invalidParameterValue(
+                "Value \(wait) for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.")
+        }
+        if let timeout = input.visibilityTimeout { try checkVisibility(timeout) }
+        let deliveries = try await queue.receive(
+            maximum: maximum,
+            visibility: input.visibilityTimeout.map { Milliseconds($0) * 1000 } ?? attributes.visibilityTimeout,
+            wait: input.waitSeconds.map { Milliseconds($0) * 1000 } ?? attributes.wait)
+        let selection = AttributeSelection(
+            system: Set((input.attributeNames ?? []) + (input.systemAttributeNames ?? [])),
+            message: input.messageAttributeNames ?? [])
+        var json = JSONWriter(capacity: 1024 * deliveries.count)
+        json.object { json in
+            guard !deliveries.isEmpty else { return }
+            json.key("Messages")
+            json.array(deliveries) { json, delivery in
+                json.object { write(delivery, from: queue.name, selection, caller, to: &$0) }
+            }
+        }
+        return json
+    }
+
+    private func write(
+        _ delivery: QueueState.Delivery, from queue: String, _ selection: AttributeSelection, _ caller: Caller,
+        to json: inout JSONWriter
+    ) {
+        let message = delivery.message
+        guard let content = message.content else { return }
+        let (body, digest) = content.rendered(for: message.subscription)
+        let handle = ReceiptHandle(
+            queue: queue, sequence: message.sequence, messageID: message.messageID, receipt: delivery.receipt)
+        json.member("MessageId", message.messageID)
+        json.member("ReceiptHandle", handle.text)
+        json.member("MD5OfBody", digest)
+        json.member("Body", body)
+        let system = systemAttributes(message, content, caller).filter { selection.wantsSystem($0.key) }
+        if !system.isEmpty {
+            json.key("Attributes")
+            json.object(system) { json, name, value in json.member(name, value) }
+        }
+        if let chosen = selection.choose(from: content) {
+            json.member("MD5OfMessageAttributes", chosen.digest)
+            json.key("MessageAttributes")
+            json.raw(chosen.json)
+        }
+    }
+
+    private func systemAttributes(
+        _ message: QueuedMessage, _ content: MessageContent, _ caller: Caller
+    ) -> [(key: String, value: String)] {
+        var attributes = [
+            (key: "SenderId", value: content.sender),
+            (key: "SentTimestamp", value: String(message.sentAt)),
+            (key: "ApproximateReceiveCount", value: String(message.receiveCount)),
+            (key: "ApproximateFirstReceiveTimestamp", value: String(message.firstReceivedAt ?? message.sentAt)),
+        ]
+        if let trace = content.traceHeader { attributes.append((key: "AWSTraceHeader", value: trace)) }
+        if let source = message.deadLetterSource {
+            attributes.append((key: "DeadLetterQueueSourceArn", value: caller.queueARN(source)))
+        }
+        return attributes
+    }
+}
+
+/// Which attributes of a message a receiver wants.
+struct AttributeSelection: Sendable {
+    let system: Set<String>
+    let message: [String]
+
+    func wantsSystem(_ name: String) -> Bool { system.contains("All") || system.contains(name) }
+
+    /// The chosen message attributes with their digest; `nil` if there are none.
+    func choose(from content: MessageContent) -> (json: String, digest: String)? {
+        guard let all = content.attributes, let digest = content.attributesDigest, !message.isEmpty else { return nil }
+        if message.contains("All") || message.contains(".*") { return (all, digest) }
+        let chosen = (try? MessageAttribute.decode(all))?.filter { wantsMessage($0.key) } ?? [:]
+        return Digest.md5(of: chosen).map { (MessageAttribute.encode(chosen), $0) }
+    }
+
+    /// By name, or by what comes before `.*`.
+    private func wantsMessage(_ name: String) -> Bool {
+        message.contains { $0 == name || ($0.hasSuffix(".*") && name.hasPrefix($0.dropLast(2))) }
+    }
+}

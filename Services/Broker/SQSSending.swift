@@ -1,0 +1,128 @@
+/// `SendMessage` and `SendMessageBatch`.
+extension SQSOperations {
+    /// A message as `SendMessage` and the entries of `SendMessageBatch` give it.
+    struct MessageInput: Decodable {
+        let id: String?
+        let body: String
+        let delaySeconds: Int?
+        let attributes: [String: MessageAttribute]?
+        let systemAttributes: [String: MessageAttribute]?
+        let deduplicationID: String?
+
+        enum CodingKeys: String, CodingKey {
+            case id = "Id"
+            case body = "MessageBody"
+            case delaySeconds = "DelaySeconds"
+            case attributes = "MessageAttributes"
+            case systemAttributes = "MessageSystemAttributes"
+            case deduplicationID = "MessageDeduplicationId"
+        }
+
+        /// What counts towards the limits.
+        var size: Int {
+            (attributes ?? [:]).reduce(body.utf8.count) { $0 + $1.key.utf8.count + $1.value.size }
+        }
+    }
+
+    struct SendMessageInput: Decodable {
+        let queueURL: String
+        let message: MessageInput
+
+        init(from decoder: any Decoder) throws {
+            queueURL = try QueueInput(from: decoder).queueURL
+            message = try MessageInput(from: decoder)
+        }
+    }
+
+    struct BatchInput<Entry: Decodable>: Decodable {
+        let queueURL: String
+        let entries: [Entry]
+
+        enum CodingKeys: String, CodingKey {
+            case queueURL = "QueueUrl"
+            case entries = "Entries"
+        }
+    }
+
+    func sendMessage(_ input: SendMessageInput, _ caller: Caller) async throws -> JSONWriter {
+        let queue = try queue(input.queueURL)
+        let message = try outgoing(input.message, queue.record.attributes, caller)
+        let ids = try await queue.send([message])
+        var json = JSONWriter()
+        json.object { writeSent(&$0, message.content, input.message, ids[0]) }
+        return json
+    }
+
+    func sendMessageBatch(_ input: BatchInput<MessageInput>, _ caller: Caller) async throws -> JSONWriter {
+        let queue = try queue(input.queueURL)
+        let attributes = queue.record.attributes
+        try BatchRules.check(input.entries.map { $0.id ?? "" })
+        let total = input.entries.reduce(0) { $0 + $1.size }
+        guard total <= BatchRules.mostBytes else { throw AWSError.batchTooLong(total, limit: BatchRules.mostBytes) }
+        var accepted: [(entry: MessageInput, message: MessageQueue.Outgoing)] = []
+        var failed: [BatchRules.Failure] = []
+        for entry in input.entries {
+            do throws(AWSError) {
+                accepted.append((entry, try outgoing(entry, attributes, caller)))
+            } catch {
+                failed.append(BatchRules.Failure(id: entry.id ?? "", error: error))
+            }
+        }
+        let ids = accepted.isEmpty ? [] : try await queue.send(accepted.map(\.message))
+        var json = JSONWriter()
+        json.object { json in
+            json.key("Successful")
+            json.array(zip(accepted, ids)) { json, sent in
+                json.object { json in
+                    json.member("Id", sent.0.entry.id)
+                    writeSent(&json, sent.0.message.content, sent.0.entry, sent.1)
+                }
+            }
+            BatchRules.write(failed, to: &json)
+        }
+        return json
+    }
+
+    private func writeSent(_ json: inout JSONWriter, _ content: MessageContent, _ input: MessageInput, _ id: String) {
+        json.member("MessageId", id)
+        json.member("MD5OfMessageBody", content.bodyDigest)
+        json.member("MD5OfMessageAttributes", content.attributesDigest)
+        json.member("MD5OfMessageSystemAttributes", Digest.md5(of: input.systemAttributes ?? [:]))
+    }
+
+    /// Checks a message against the limits of its queue.
+    private func outgoing(
+        _ input: MessageInput, _ queue: QueueAttributes, _ caller: Caller
+    ) throws(AWSError) -> MessageQueue.Outgoing {
+        guard !input.body.isEmpty else { throw .missingParameter("MessageBody") }
+        try MessageText.check(input.body, "the message body")
+        guard input.size <= queue.maximumMessageSize else {
+            throw .invalidParameterValue(
+                "One or more parameters are invalid. Reason: Message must be shorter than \(queue.maximumMessageSize) bytes."
+            )
+        }
+        let attributes = input.attributes ?? [:]
+        guard attributes.count <= 10 else {
+            throw .invalidParameterValue(
+                "Number of message attributes [\(attributes.count)] exceeds the allowed maximum [10].")
+        }
+        for (name, attribute) in attributes {
+            if case .text(let text) = attribute.value { try MessageText.check(text, "the attribute '\(name)'") }
+        }
+        if let delay = input.delaySeconds, !(0...900 ~= delay) {
+            throw .invalidParameterValue(
+                "Value \(delay) for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.")
+        }
+        if input.deduplicationID != nil {
+            throw .invalidParameterValue(
+                "Value \(input.deduplicationID ?? "") for parameter MessageDeduplicationId is invalid. Reason: The request includes a parameter that is not valid for this queue type."
+            )
+        }
+        var trace: String?
+        if case .text(let text) = input.systemAttributes?["AWSTraceHeader"]?.value { trace = text }
+        let content = MessageContent(
+            body: input.body, attributes: attributes, sender: caller.account, traceHeader: trace)
+        return MessageQueue.Outgoing(
+            content: content, delay: input.delaySeconds.map { Milliseconds($0) * 1000 } ?? queue.delay)
+    }
+}

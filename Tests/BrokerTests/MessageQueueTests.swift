@@ -1,0 +1,146 @@
+import Foundation
+import Logging
+import Testing
+
+@testable import Broker
+
+/// The shell around the state machine, with a real database.
+struct MessageQueueTests {
+    private func withQueues(
+        _ folder: TemporaryFolder, clock: any BrokerClock = SystemClock(),
+        _ body: (Queues, BrokerStore) async throws -> Void
+    ) async throws {
+        let store = try await BrokerStore.open(url: "sqlite:\(folder.path)/broker.sqlite")
+        let work = BackgroundWork()
+        let queues = Queues(store: store, clock: clock, work: work, logger: Logger(label: "test"))
+        try await queues.open()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await work.run() }
+            try await body(queues, store)
+            group.cancelAll()
+        }
+        try await store.database.close()
+    }
+
+    private func outgoing(_ body: String) -> MessageQueue.Outgoing {
+        .init(content: MessageContent(body: body, attributes: [:], sender: "me"), delay: 0)
+    }
+
+    @Test func aReceiverWhoHasGoneSwallowsNothing() async throws {
+        try await withQueues(TemporaryFolder(), clock: ManualClock()) { queues, _ in
+            try await queues.create("work", attributes: QueueAttributes(), tags: [:])
+            let queue = try queues.get("work")
+            for index in 0..<50 {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        let gone = try await queue.receive(maximum: 10, visibility: 30_000, wait: 20_000)
+                        #expect(gone.isEmpty || !Task.isCancelled)
+                        try await queue.delete(gone.map { handle($0) })
+                    }
+                    // The cancellation races with the delivery.
+                    if index % 2 == 0 { group.cancelAll() }
+                    _ = try await queue.send([outgoing("\(index)")])
+                    group.cancelAll()
+                }
+                let rest = try await queue.receive(maximum: 10, visibility: 30_000, wait: 0)
+                #expect(rest.count <= 1)
+                try await queue.delete(rest.map { handle($0) })
+                #expect(queue.counts() == QueueState.Counts())
+            }
+        }
+    }
+
+    @Test func aBacklogBeyondTheWindowIsReadInOrder() async throws {
+        let folder = try TemporaryFolder()
+        let total = 5000
+        try await withQueues(folder) { queues, _ in
+            try await queues.create("deep", attributes: QueueAttributes(), tags: [:])
+            let queue = try queues.get("deep")
+            for start in stride(from: 0, to: total, by: 100) {
+                _ = try await queue.send((start..<start + 100).map { outgoing("\($0)") })
+            }
+            #expect(queue.counts().visible == total)
+            #expect(queue.windowCount <= 2048)
+        }
+        try await withQueues(folder) { queues, _ in
+            let queue = try queues.get("deep")
+            #expect(queue.counts().visible == total)
+            var received: [Int] = []
+            while received.count < total {
+                let some = try await queue.receive(maximum: 10, visibility: 30_000, wait: 1000)
+                try #require(!some.isEmpty)
+                received += some.compactMap { $0.message.content.flatMap { Int($0.body) } }
+                try await queue.delete(some.map { handle($0) })
+            }
+            #expect(received == Array(0..<total))
+            #expect(queue.counts() == QueueState.Counts())
+        }
+    }
+
+    @Test func bodiesGoWithTheirLastCopy() async throws {
+        let folder = try TemporaryFolder()
+        try await withQueues(folder) { queues, store in
+            for name in ["a", "b"] { try await queues.create(name, attributes: QueueAttributes(), tags: [:]) }
+            let topics = Topics(store: store, queues: queues, clock: SystemClock())
+            try await topics.create("t", attributes: [:], tags: [:])
+            for name in ["a", "b"] {
+                let subscription = try Subscription(
+                    id: MessageID.make(), topic: "t", endpoint: "arn:aws:sqs:r:1:\(name)",
+                    attributes: ["RawMessageDelivery": "true"])
+                _ = try await topics.subscribe(subscription)
+            }
+            let caller = Caller(region: "r", baseURL: "http://x", account: "1", requestID: "1")
+            let notification = Notification(messageID: MessageID.make(), message: "m", subject: nil, attributes: [:])
+            try await topics.publish([notification], to: "t", caller: caller)
+            #expect(try await bodies(store) == 1, "one body for two queues")
+            for (name, left) in [("a", 1), ("b", 0)] {
+                let queue = try queues.get(name)
+                let received = try await queue.receive(maximum: 1, visibility: 30_000, wait: 0)
+                #expect(received.first?.message.content?.body == "m")
+                try await queue.delete(received.map { handle($0) })
+                #expect(try await bodies(store) == left)
+            }
+        }
+    }
+
+    @Test func expiredMessagesGoByThemselves() async throws {
+        let clock = ManualClock()
+        try await withQueues(TemporaryFolder(), clock: clock) { queues, store in
+            try await queues.create(
+                "short", attributes: QueueAttributes(checking: ["MessageRetentionPeriod": "60"]), tags: [:])
+            let queue = try queues.get("short")
+            _ = try await queue.send([outgoing("old")])
+            clock.advance(seconds: 61)
+            #expect(try await queue.receive(maximum: 1, visibility: 30_000, wait: 0).isEmpty)
+            while try await bodies(store) > 0 { await Task.yield() }
+            #expect(queue.counts() == QueueState.Counts())
+        }
+    }
+
+    @Test func sequencesAreNeverUsedTwice() async throws {
+        let folder = try TemporaryFolder()
+        var seen: Set<Int64> = []
+        for _ in 0..<3 {
+            try await withQueues(folder) { queues, _ in
+                try await queues.create("q", attributes: QueueAttributes(), tags: [:])
+                let queue = try queues.get("q")
+                _ = try await queue.send([outgoing("x"), outgoing("y")])
+                let received = try await queue.receive(maximum: 10, visibility: 30_000, wait: 0)
+                #expect(received.count == 2)
+                for delivery in received { #expect(seen.insert(delivery.message.sequence).inserted) }
+                try await queue.delete(received.map { handle($0) })
+            }
+        }
+    }
+
+    private func bodies(_ store: BrokerStore) async throws -> Int {
+        try await store.database.read { try $0.row("SELECT COUNT(*) AS n FROM bodies")?.get("n") ?? 0 }
+    }
+}
+
+/// The handle of a delivery.
+private func handle(_ delivery: QueueState.Delivery) -> ReceiptHandle {
+    ReceiptHandle(
+        queue: "any", sequence: delivery.message.sequence, messageID: delivery.message.messageID,
+        receipt: delivery.receipt)
+}

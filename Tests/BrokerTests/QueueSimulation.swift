@@ -1,0 +1,308 @@
+import Testing
+
+@testable import Broker
+
+/// Random numbers that a seed repeats (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+/// A queue with a disk that commits late, in any order, and sometimes not at all; and beside it the reference model, the
+/// simplest account of what a queue is: a list of messages with the time from which each may be delivered.
+struct QueueSimulation {
+    /// What the disk has.
+    struct Row {
+        var visibleAt: Milliseconds
+        let sentAt: Milliseconds
+        var receiveCount = 0
+        var firstReceivedAt: Milliseconds?
+    }
+
+    /// What the model knows besides: who holds a message until when.
+    struct Holding {
+        let receipt: UInt64
+        var until: Milliseconds
+        let receivedAt: Milliseconds
+    }
+
+    enum Write {
+        case send(delays: [Milliseconds])
+        case delete([Int64])
+        case returns([QueueState.Return], later: Bool)
+        case redrive([Int64])
+        case expire([Int64])
+        case load(QueueState.PageRequest)
+    }
+
+    static let retention: Milliseconds = 200_000
+    static let maxReceiveCount = 2
+
+    var random: SeededGenerator
+    var now: Milliseconds = 1_000_000
+    var state: QueueState
+    var disk: [Int64: Row] = [:]
+    var deadLetters: Set<Int64> = []
+    var expired: Set<Int64> = []
+    var deleted: Set<Int64> = []
+    var sent = 0
+    var nextSequence: Int64 = 1
+    var writes: [Write] = []
+    var holdings: [Int64: Holding] = [:]
+    var handles: [(sequence: Int64, receipt: UInt64)] = []
+    var waiting: [Int: (deadline: Milliseconds, wait: Milliseconds)] = [:]
+    var nextWaiter = 0
+    var deliveries = 0
+    var crashes = 0
+
+    static var limits: QueueState.Limits {
+        var limits = QueueState.Limits()
+        limits.window = 8
+        limits.page = 4
+        limits.inFlight = 12
+        limits.contentBytes = 600
+        limits.expiriesAtOnce = 3
+        return limits
+    }
+
+    static var settings: QueueState.Settings {
+        QueueState.Settings(retention: retention, maxReceiveCount: maxReceiveCount)
+    }
+
+    init(seed: UInt64) {
+        random = SeededGenerator(seed: seed)
+        state = QueueState(settings: Self.settings, limits: Self.limits, receiptSeed: random.next())
+    }
+
+    // MARK: Operations
+
+    mutating func step() {
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<8:
+            let count = Int.random(in: 1...4, using: &random)
+            writes.append(
+                .send(
+                    delays: (0..<count).map { _ in
+                        Bool.random(using: &random) ? 0 : .random(in: 0...3000, using: &random)
+                    }))
+        case 8..<42:
+            receive(maximum: .random(in: 1...4, using: &random), wait: Bool.random(using: &random) ? 0 : 2000)
+        case 42..<48:
+            if let handle = handles.suffix(16).randomElement(using: &random) {
+                writes.append(.delete([handle.sequence]))
+            }
+        case 48..<60:
+            if let handle = handles.suffix(16).randomElement(using: &random) { changeVisibility(handle) }
+        case 60..<63:
+            if let waiter = waiting.keys.sorted().randomElement(using: &random) { follow(state.cancel(waiter: waiter)) }
+        case 63..<75: pass(.random(in: 0...800, using: &random))
+        case 75..<76: if Int.random(in: 0..<3, using: &random) == 0 { crash() }
+        case 76..<77: pass(.random(in: 0...30_000, using: &random))
+        default: commitOne()
+        }
+        check()
+    }
+
+    mutating func receive(maximum: Int, wait: Milliseconds) {
+        nextWaiter += 1
+        waiting[nextWaiter] = (now + wait, wait)
+        let visibility = Milliseconds.random(in: 1...1500, using: &random)
+        follow(
+            state.receive(
+                QueueState.ReceiveRequest(waiter: nextWaiter, maximum: maximum, visibility: visibility, wait: wait),
+                now: now), visibility: visibility)
+    }
+
+    private mutating func changeVisibility(_ handle: (sequence: Int64, receipt: UInt64)) {
+        let timeout = Milliseconds.random(in: 0...3, using: &random) * 1000
+        let (change, effects) = state.changeVisibility(
+            of: handle.sequence, receipt: handle.receipt, timeout: timeout, now: now)
+        follow(effects)
+        guard case .write(let saved) = change else { return }
+        #expect(holdings[handle.sequence]?.receipt == handle.receipt)
+        holdings[handle.sequence]?.until = now + timeout
+        if timeout == 0 { holdings[handle.sequence] = nil }
+        writes.append(.returns([saved], later: timeout > 0))
+    }
+
+    /// Time passes, and the clock calls at each deadline.
+    mutating func pass(_ duration: Milliseconds) {
+        let end = now + duration
+        while let deadline = state.nextDeadline(), deadline <= end {
+            now = max(now, deadline)
+            follow(state.tick(now: now))
+            // What is due must have been done, or the clock would call for ever.
+            if let next = state.nextDeadline(), next <= now, expiriesPending == 0 { break }
+        }
+        now = end
+        follow(state.tick(now: now))
+    }
+
+    private var expiriesPending: Int {
+        writes.reduce(0) { count, write in if case .expire(let some) = write { count + some.count } else { count } }
+    }
+
+    /// The process ends: what was not committed has not happened.
+    mutating func crash() {
+        crashes += 1
+        writes = []
+        waiting = [:]
+        holdings = [:]
+        state = QueueState(
+            settings: Self.settings, limits: Self.limits, stored: disk.count, receiptSeed: random.next())
+    }
+
+    // MARK: The disk
+
+    /// Any of the writes that are on their way is committed, or fails.
+    mutating func commitOne() {
+        guard !writes.isEmpty else { return }
+        let write = writes.remove(at: .random(in: 0..<writes.count, using: &random))
+        commit(write, fails: Int.random(in: 0..<20, using: &random) == 0)
+    }
+
+    private mutating func commit(_ write: Write, fails: Bool) {
+        switch write {
+        case .send(let delays): if !fails { commitSend(delays) }
+        case .delete(let sequences):
+            guard !fails else { return }
+            let present = sequences.filter { disk.removeValue(forKey: $0) != nil }
+            deleted.formUnion(present)
+            for sequence in present { holdings[sequence] = nil }
+            follow(state.deleted(present, now: now))
+        case .returns(let all, let later):
+            if fails {
+                if !later { state.writeFailed(all.map(\.sequence), now: now) }
+                return
+            }
+            commitReturns(all.filter { state.isCurrent($0) }, later: later)
+        case .redrive(let sequences), .expire(let sequences):
+            if fails { return state.writeFailed(sequences, now: now) }
+            let present = sequences.filter { disk[$0] != nil }
+            for sequence in present {
+                if case .redrive = write {
+                    #expect(disk[sequence]?.receiveCount ?? 0 >= Self.maxReceiveCount)
+                    deadLetters.insert(sequence)
+                } else {
+                    #expect((disk[sequence]?.sentAt ?? .max) + Self.retention <= now)
+                    expired.insert(sequence)
+                }
+                disk[sequence] = nil
+            }
+            follow(state.left(sequences, now: now))
+        case .load(let request):
+            if fails { return state.loadFailed(request, now: now) }
+            let page = disk.map { sequence, row in message(sequence, row) }
+                .filter { $0.position >= request.from }
+                .sorted { $0.position < $1.position }
+                .prefix(request.limit)
+            follow(state.loaded(Array(page), for: request, now: now))
+        }
+    }
+
+    private mutating func commitSend(_ delays: [Milliseconds]) {
+        var messages: [QueuedMessage] = []
+        for delay in delays {
+            let row = Row(visibleAt: now + delay, sentAt: now)
+            disk[nextSequence] = row
+            messages.append(message(nextSequence, row))
+            nextSequence += 1
+            sent += 1
+        }
+        follow(state.sent(messages, now: now))
+    }
+
+    private mutating func commitReturns(_ returns: [QueueState.Return], later: Bool) {
+        for change in returns where disk[change.sequence] != nil {
+            disk[change.sequence]?.visibleAt = change.visibleAt
+            disk[change.sequence]?.receiveCount = change.receiveCount
+            disk[change.sequence]?.firstReceivedAt = change.firstReceivedAt
+        }
+        if later {
+            for change in returns { state.changed(change) }
+        } else {
+            follow(state.returned(returns, now: now))
+        }
+    }
+
+    private func message(_ sequence: Int64, _ row: Row) -> QueuedMessage {
+        QueuedMessage(
+            sequence: sequence, messageID: "m\(sequence)", visibleAt: row.visibleAt, sentAt: row.sentAt,
+            receiveCount: row.receiveCount, firstReceivedAt: row.firstReceivedAt, bodyID: sequence,
+            content: MessageContent(body: "body \(sequence)", attributes: [:], sender: "me"))
+    }
+
+    // MARK: What follows, and what must be so
+
+    private mutating func follow(_ effects: QueueState.Effects, visibility: Milliseconds? = nil) {
+        for answer in effects.answers {
+            guard let waiter = waiting.removeValue(forKey: answer.waiter) else {
+                Issue.record("waiter \(answer.waiter) was answered twice")
+                continue
+            }
+            if answer.deliveries.isEmpty, waiter.wait > 0 { continue }
+            for delivery in answer.deliveries { accept(delivery) }
+        }
+        if !effects.returns.isEmpty { writes.append(.returns(effects.returns, later: false)) }
+        if !effects.redriven.isEmpty { writes.append(.redrive(effects.redriven)) }
+        if !effects.expired.isEmpty { writes.append(.expire(effects.expired)) }
+        if let load = effects.load { writes.append(.load(load)) }
+    }
+
+    private mutating func accept(_ delivery: QueueState.Delivery) {
+        deliveries += 1
+        let sequence = delivery.message.sequence
+        guard let row = disk[sequence] else {
+            Issue.record("message \(sequence) was delivered though it is not on disk")
+            return
+        }
+        #expect(row.sentAt + Self.retention > now, "an expired message was delivered")
+        #expect(row.visibleAt <= now, "message \(sequence) was delivered before its time")
+        #expect(delivery.message.receiveCount == row.receiveCount + 1)
+        #expect(row.receiveCount < Self.maxReceiveCount, "a message was delivered too often")
+        if let holding = holdings[sequence] {
+            #expect(holding.until <= now, "message \(sequence) was delivered to two receivers at once")
+        }
+        // One that nobody waits for any more is given back at once, like one whose client has gone.
+        if Int.random(in: 0..<10, using: &random) == 0 {
+            follow(state.giveBack([delivery], now: now))
+            return
+        }
+        let until = state.inFlight[sequence]?.deadline ?? now
+        holdings[sequence] = Holding(receipt: delivery.receipt, until: until, receivedAt: now)
+        handles.append((sequence, delivery.receipt))
+    }
+
+    private mutating func check() {
+        #expect(state.windowCount <= Self.limits.window)
+        #expect(state.inFlight.count <= Self.limits.inFlight + Self.limits.window)
+        for (waiter, asked) in waiting where asked.wait > 0 {
+            #expect(asked.deadline + Self.limits.loadPatience >= now, "waiter \(waiter) was forgotten")
+        }
+        let counts = state.counts(now: now)
+        // Every message is counted once, wherever it is. Only writes that are on their way may make a difference.
+        #expect(counts.visible + counts.delayed + counts.inFlight == disk.count)
+    }
+
+    /// Lets everything that is on its way arrive.
+    mutating func settle() {
+        while !writes.isEmpty { commit(writes.removeFirst(), fails: false) }
+    }
+
+    /// What the model says can be had now.
+    var deliverable: [Int64] {
+        disk.filter { sequence, row in
+            row.visibleAt <= now && (holdings[sequence]?.until ?? 0) <= now && row.sentAt + Self.retention > now
+                && row.receiveCount < Self.maxReceiveCount
+        }.map(\.key)
+    }
+}

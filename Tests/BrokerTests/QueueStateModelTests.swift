@@ -1,0 +1,73 @@
+import Testing
+
+@testable import Broker
+
+/// Random histories against the reference model. A failure names its seed.
+struct QueueStateModelTests {
+    @Test(arguments: [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233] as [UInt64])
+    func randomHistory(seed: UInt64) {
+        var simulation = QueueSimulation(seed: seed)
+        for index in 0..<4000 {
+            simulation.step()
+            if index % 97 == 0 { expectCompleteness(&simulation, seed) }
+        }
+        drain(&simulation, seed)
+        #expect(simulation.deliveries > 500 && simulation.crashes > 5, "seed \(seed) tried too little")
+    }
+
+    /// When nothing is on its way, a receiver gets the earliest message that the model has, and none only if the model
+    /// has none.
+    private func expectCompleteness(_ simulation: inout QueueSimulation, _ seed: UInt64) {
+        // Waiters would be served first.
+        for waiter in simulation.waiting.keys { simulation.cancel(waiter) }
+        // What failed is tried again after a while.
+        simulation.settle()
+        simulation.pass(QueueSimulation.limits.retryDelay)
+        simulation.settle()
+        let hasRoom = simulation.state.inFlight.count < QueueSimulation.limits.inFlight
+        let expected = simulation.deliverable.min { left, right in
+            let (first, second) = (simulation.disk[left]?.visibleAt ?? 0, simulation.disk[right]?.visibleAt ?? 0)
+            return first == second ? left < right : first < second
+        }
+        let got = simulation.receiveNow()
+        simulation.settle()
+        if hasRoom { #expect(got == expected, "seed \(seed)") }
+    }
+
+    /// In the end every message was deleted, expired or is in the dead-letter queue: none is lost, none is left.
+    private func drain(_ simulation: inout QueueSimulation, _ seed: UInt64) {
+        var rounds = 0
+        while !simulation.disk.isEmpty, rounds < 20_000 {
+            rounds += 1
+            simulation.settle()
+            if let sequence = simulation.receiveNow() {
+                simulation.writes.append(.delete([sequence]))
+            } else {
+                simulation.pass(100)
+            }
+            simulation.settle()
+        }
+        #expect(simulation.disk.isEmpty, "seed \(seed) left messages behind")
+        let gone = simulation.deleted.count + simulation.expired.count + simulation.deadLetters.count
+        #expect(gone == simulation.sent, "seed \(seed)")
+        #expect(!simulation.deadLetters.isEmpty, "seed \(seed) moved nothing to the dead-letter queue")
+    }
+}
+
+extension QueueSimulation {
+    mutating func cancel(_ waiter: Int) {
+        waiting[waiter] = nil
+        _ = state.cancel(waiter: waiter)
+    }
+
+    /// Receives one message without waiting.
+    mutating func receiveNow() -> Int64? {
+        let before = handles.count
+        let delivered = deliveries
+        receive(maximum: 1, wait: 0)
+        settle()
+        if handles.count > before { return handles.last?.sequence }
+        // It was given back at once, as some are: ask again.
+        return deliveries > delivered ? receiveNow() : nil
+    }
+}
