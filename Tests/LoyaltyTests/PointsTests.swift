@@ -1,0 +1,32 @@
+import Contracts
+import Outbox
+import TestSupport
+import Testing
+
+@testable import Loyalty
+
+@Suite("Points") struct PointsTests {
+    @Test("One point for each whole unit of currency, once for each order") func award() async throws {
+        try await withTemporaryDatabase(Outbox.migrations + LoyaltyStore.migrations) { database in
+            var harness = HandlerHarness(service: "loyalty", database: database)
+            let store = LoyaltyStore(database: database)
+            Handlers(store: store).register(on: &harness.handlers)
+
+            #expect(try await harness.deliver(confirmed("order-1", 1999), id: "event-1") == [PointsAwarded.type])
+            #expect(try await harness.deliver(confirmed("order-1", 1999), id: "event-1") == [])
+            #expect(try await harness.deliver(confirmed("order-2", 99)) == [PointsAwarded.type])
+
+            let account = try await store.account(of: "ada", after: nil, limit: 10)
+            #expect(account.points == 19)
+            #expect(account.entries.map(\.points) == [19, 0])
+            #expect(try await store.account(of: "bob", after: nil, limit: 10).points == 0)
+            #expect(
+                try await store.account(of: "ada", after: "order-1", limit: 10).entries.map(\.orderID) == ["order-2"])
+        }
+    }
+
+    private func confirmed(_ order: OrderID, _ cents: Int64) -> OrderConfirmed {
+        OrderConfirmed(
+            orderId: order, customer: .ada, items: [], total: Money(amountMinorUnits: cents, currency: "EUR"))
+    }
+}

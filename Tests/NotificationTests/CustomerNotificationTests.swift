@@ -1,0 +1,37 @@
+import Contracts
+import Outbox
+import TestSupport
+import Testing
+
+@testable import Notification
+
+@Suite("A customer's notifications") struct CustomerNotificationTests {
+    private let total = Money(amountMinorUnits: 1998, currency: "EUR")
+
+    @Test("Each event adds one line, in words for the customer") func words() async throws {
+        try await withTemporaryDatabase(Outbox.migrations + NotificationStore.migrations) { database in
+            var harness = HandlerHarness(service: "notification", database: database)
+            let store = NotificationStore(database: database)
+            Handlers(store: store).register(on: &harness.handlers)
+
+            _ = try await harness.deliver(OrderPlaced.sample(), id: "1")
+            _ = try await harness.deliver(OrderPlaced.sample(), id: "1")
+            _ = try await harness.deliver(
+                OrderCancelled(orderId: "order-1", customer: .ada, total: total, reason: "lost_at_sea"), id: "2")
+            _ = try await harness.deliver(OrderRefunded(orderId: "order-1", customer: .ada, total: total), id: "3")
+            _ = try await harness.deliver(
+                PointsAwarded(customerId: "ada", orderId: "order-2", points: 19, balance: 40), id: "4")
+
+            let list = try await store.notifications(of: "ada", after: nil, limit: 10)
+            #expect(
+                list.map(\.text) == [
+                    "We have your order over 19.98 EUR and are checking the stock.",
+                    "Your order over 19.98 EUR was cancelled: lost at sea.",
+                    "We have returned 19.98 EUR to you.", "You got 19 points and now have 40.",
+                ])
+            #expect(list.map(\.kind) == [.orderPlaced, .orderCancelled, .orderRefunded, .pointsAwarded])
+            #expect(try await store.notifications(of: "ada", after: "2", limit: 1).map(\.id) == ["3"])
+            #expect(try await store.notifications(of: "bob", after: nil, limit: 10).isEmpty)
+        }
+    }
+}
