@@ -30,6 +30,7 @@ import Testing
         #expect(steps.map(\.step) == ["reserved", "confirmed"])
         #expect(steps.map(\.elapsedMilliseconds) == [40, 40])
         #expect(journey.see(order(["placed", "reserved", "confirmed"]), after: .zero) == [])
+        #expect(journey.see(order(["placed", "reserved"]), after: .zero) == [], "an answer that was overtaken")
         #expect(journey.outcome == .confirmed)
     }
 

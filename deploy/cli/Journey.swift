@@ -65,8 +65,10 @@ struct Journey: Sendable {
     }
 
     mutating func see(_ order: OrderAnswer, after elapsed: Duration) -> [Step] {
+        // Two who ask at once may be answered in the other order.
+        guard order.history.count >= seenEntries else { return [] }
         status = order.status
-        defer { seenEntries = max(seenEntries, order.history.count) }
+        defer { seenEntries = order.history.count }
         return order.history.dropFirst(seenEntries).map { entry in
             let reason = entry.status == "cancelled" ? order.reason.map { "because of \($0)" } : nil
             return step("order", entry.status, reason, elapsed, at: entry.at)

@@ -106,6 +106,7 @@ struct OrderCommand: AsyncParsableCommand {
             func startOne() {
                 let run = OrderRun(
                     client: client, order: newOrder(items: baskets[next % baskets.count]), timeout: .seconds(timeout),
+                    isSeenEverywhere: count == 1 && !summary,
                     show: { try printer.show($0) })
                 next += 1
                 group.addTask { try await run.run() }
