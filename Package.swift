@@ -17,7 +17,9 @@ func shared(
 
 /// A service in `Services/` on the common chassis, with its tests in `Tests/`. Its `openapi.yaml` and the
 /// `resources` are compiled into the executable, which is then one file that runs anywhere.
-func service(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [String] = []) -> [Target] {
+func service(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [String] = [], fixtures: [String] = []
+) -> [Target] {
     let chassis: [Target.Dependency] = [
         "Persistence", "ServiceKit", "Telemetry", httpTypes, hummingbird, lifecycle, log,
     ]
@@ -25,13 +27,15 @@ func service(_ name: String, _ dependencies: [Target.Dependency] = [], resources
         .executableTarget(
             name: name, dependencies: chassis + dependencies, path: "Services/\(name)", exclude: ["README.md"],
             resources: (["openapi.yaml"] + resources).map { .embedInCode($0) }, swiftSettings: strict),
-        tests(name, chassis + dependencies + [hummingbirdTesting]),
+        tests(name, chassis + dependencies + [hummingbirdTesting], fixtures: fixtures),
     ]
 }
 
 /// A service of the shop: one that also consumes and publishes messages.
-func shopService(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [String] = []) -> [Target] {
-    service(name, ["Contracts", "Messaging", "Outbox"] + dependencies, resources: resources)
+func shopService(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [String] = [], fixtures: [String] = []
+) -> [Target] {
+    service(name, ["Contracts", "Messaging", "Outbox"] + dependencies, resources: resources, fixtures: fixtures)
 }
 
 /// `fixtures` are files that the tests read from the checkout.
@@ -114,7 +118,7 @@ let package = Package(
         shopService("Order", ["Webhooks", crypto]),
         shopService("Payment", ["Webhooks", httpClient, nio]),
         shopService("Inventory", resources: ["products.json"]),
-        shopService("Email", ["CCurl", mustache], resources: ["templates"]),
+        shopService("Email", ["CCurl", mustache], resources: ["templates"], fixtures: ["smtp_server.py"]),
         shopService("Loyalty"),
         shopService("Notification"),
 

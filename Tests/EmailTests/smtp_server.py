@@ -8,6 +8,8 @@ input. What it does with a recipient is in the address: `refused…` gets 550, `
 import argparse
 import asyncio
 import base64
+import email
+import email.policy
 import json
 import os
 import ssl
@@ -38,8 +40,11 @@ class Mailbox:
     async def handle_DATA(self, server, session, envelope):
         if envelope.rcpt_tos[0].startswith("spam"):
             return "554 5.7.1 Nobody wants this"
+        # What another implementation of RFC 5322 makes of it.
+        message = email.message_from_bytes(envelope.original_content, policy=email.policy.default)
         say(
-            sender=envelope.mail_from, recipients=envelope.rcpt_tos, isEncrypted=session.ssl is not None,
+            subject=message["Subject"], text=message.get_content(), headers=message.keys(),
+            messageID=message["Message-ID"], defects=[str(defect) for defect in message.defects], sender=envelope.mail_from, recipients=envelope.rcpt_tos, isEncrypted=session.ssl is not None,
             isLoggedIn=bool(session.authenticated), content=base64.b64encode(envelope.original_content).decode())
         return "250 OK"
 
