@@ -15,6 +15,9 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
     try await queues.open()
     let topics = Topics(store: store, queues: queues, clock: clock)
     try await topics.open()
+    chassis.telemetry.metrics.beforeText {
+        for queue in queues.all { queue.updateMetrics() }
+    }
 
     // A line for each request would be most of the broker's work.
     let router = chassis.router(accessLog: .debug)

@@ -27,6 +27,7 @@ public final class PrometheusRegistry: MetricsFactory {
         var families: [String: MetricFamily] = [:]
         var series: [Key: any MetricSeries] = [:]
         var help: [String: String] = [:]
+        var preparations: [@Sendable () -> Void] = []
     }
 
     private let state = Mutex(State())
@@ -51,8 +52,14 @@ public final class PrometheusRegistry: MetricsFactory {
         self.state.withLock { $0.help[label] = help }
     }
 
+    /// Calls `action` before each ``text()``: for gauges of what is only worth counting when somebody looks.
+    public func beforeText(_ action: @escaping @Sendable () -> Void) {
+        self.state.withLock { $0.preparations.append(action) }
+    }
+
     /// All metrics in the text format, version 0.0.4, sorted by name and labels.
     public func text() -> String {
+        for prepare in self.state.withLock({ $0.preparations }) { prepare() }
         let families = self.state.withLock { state in
             state.families.values.map { ($0, state.help[$0.label] ?? $0.label) }
         }
