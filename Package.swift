@@ -144,7 +144,7 @@ let package = Package(
                 name: "SystemTests",
                 dependencies: [
                     "Broker", "Order", "Payment", "Inventory", "Email", "Loyalty", "Notification", "Shop",
-                    "Contracts", "Webhooks", "TestSupport", httpClient, nio, subprocess, system,
+                    "Contracts", "Messaging", "Webhooks", "TestSupport", httpClient, nio, subprocess, system,
                 ],
                 path: "Tests/SystemTests", swiftSettings: strict),
             .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: strict),

@@ -14,7 +14,7 @@ enum CodeRules {
                 return "starts a detached Task; use a task group, async let or a service of the ServiceGroup."
             }
             if line.code.contains(#/\bThread\s*\.\s*sleep\b|\b(usleep|nanosleep|sleep)\s*\(/#),
-                !line.code.contains(#/\.\s*sleep\s*\(\s*(for|until)\b/#)
+                !line.code.contains(#/(\.|\bfunc)\s*sleep\s*\(\s*(for|until)\b/#)
             {
                 return "blocks a thread; await an event, or a clock's sleep where time is what is meant."
             }

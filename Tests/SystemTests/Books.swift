@@ -1,0 +1,94 @@
+import Contracts
+import Foundation
+import Testing
+
+/// Everything that every service knows, for an audit: whether it all fits together.
+struct Books: Sendable {
+    /// An order with what belongs to it elsewhere.
+    struct Entry: Sendable {
+        var order: OrderState
+        var ledger: [LedgerEntry]
+        var charges: [ChargeState]
+        var mails: [MailState]
+        var points: [PointsEntry]
+        var notifications: [NotificationState]
+    }
+
+    var entries: [Entry]
+    var products: [ProductState]
+
+    /// Reads the books of all orders of these customers.
+    static func read(from shop: ShopAPI, customers: [CustomerID]) async throws -> Books {
+        let entries = try await withThrowingTaskGroup(of: [Entry].self) { group in
+            for customer in customers { group.addTask { try await Self.entries(of: customer, from: shop) } }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        return Books(entries: entries, products: try await shop.products())
+    }
+
+    private static func entries(of customer: CustomerID, from shop: ShopAPI) async throws -> [Entry] {
+        let points = try await shop.points(of: customer)
+        let notifications = try await shop.notifications(of: customer)
+        var entries: [Entry] = []
+        for order in try await shop.orders(of: customer) {
+            let id = order.orderId
+            entries.append(
+                Entry(
+                    order: order, ledger: try await shop.ledger(of: id), charges: try await shop.charges(of: id),
+                    mails: try await shop.mails(about: id), points: points.filter { $0.orderId == id },
+                    notifications: notifications.filter { $0.orderId == id }))
+        }
+        #expect(try await shop.balance(of: customer) == points.reduce(0) { $0 + $1.points }, "\(customer)")
+        return entries
+    }
+
+    func entries(_ status: String) -> [Entry] { entries.filter { $0.order.status == status } }
+}
+
+// MARK: - The audit
+
+extension Books {
+    /// Checks each order's own books, and the stock against all of them.
+    func audit(initial: [ProductState]) {
+        for entry in entries { entry.audit() }
+        var sold: [SKU: Int] = [:]
+        for item in entries("confirmed").flatMap(\.order.items) { sold[item.sku, default: 0] += item.quantity }
+        for (before, after) in zip(initial, products) {
+            #expect(after.sku == before.sku)
+            #expect(after.sold == sold[after.sku, default: 0], "\(after.sku): what was sold was confirmed")
+            #expect(after.onHand == before.onHand - after.sold, "\(after.sku): what isn't there was sold")
+            #expect(after.reserved == 0, "\(after.sku): nothing is held for anybody")
+        }
+    }
+}
+
+extension Books.Entry {
+    fileprivate func audit() {
+        let id = order.orderId
+        let taken = ledger.filter { $0.kind == "charge" && $0.status == "succeeded" }
+        let returned = ledger.filter { $0.kind == "refund" && $0.status == "succeeded" }
+        let expected: (taken: Int, returned: Int, mails: [String], notifications: [String])
+        switch order.status {
+        case "confirmed":
+            expected = (1, 0, ["order_confirmed"], ["order_confirmed", "order_placed", "points_awarded"])
+        case "cancelled":
+            expected = (0, 0, ["order_cancelled"], ["order_cancelled", "order_placed"])
+        case "refunded":
+            expected = (
+                1, 1, ["order_cancelled", "order_refunded"], ["order_cancelled", "order_placed", "order_refunded"]
+            )
+        default:
+            Issue.record("\(id) isn't settled but \(order.status)")
+            return
+        }
+        #expect(taken.count == expected.taken, "\(id), \(order.status): charges in the gateway's ledger")
+        #expect(returned.count == expected.returned, "\(id), \(order.status): refunds in the gateway's ledger")
+        #expect((taken + returned).allSatisfy { $0.amount == order.total }, "\(id): amounts")
+        #expect(charges.count <= 1, "\(id): charges in payment")
+        #expect(mails.map(\.kind).sorted() == expected.mails, "\(id): mails")
+        #expect(notifications.map(\.kind).sorted() == expected.notifications, "\(id): notifications")
+        #expect(points.map(\.points) == (order.status == "confirmed" ? [order.total.wholeUnits] : []), "\(id): points")
+        let statuses = order.history.map(\.status)
+        #expect(Set(statuses).count == statuses.count, "\(id): each status once")
+    }
+}

@@ -1,0 +1,89 @@
+import Contracts
+import Foundation
+import Messaging
+
+/// The broker as a stranger with an AWS client sees it: for messages that no service would send, and to look into
+/// queues.
+struct BrokerAPI: Sendable {
+    let stack: Stack
+    private let transport: AWSTransport
+
+    init(stack: Stack) {
+        self.stack = stack
+        transport = AWSTransport(
+            http: stack.http, endpoint: stack.url(of: .broker), region: "us-east-1",
+            credentials: AWSCredentials(accessKeyID: "system-tests", secretAccessKey: "system-tests"),
+            maxReceiveCount: 5)
+    }
+
+    func send(_ body: String, type: String = "", to destination: Destination) async throws {
+        let message = OutboundMessage(body: body, attributes: type.isEmpty ? [:] : ["type": type])
+        if let refusal = try await transport.send([message], to: destination).first ?? nil { throw refusal }
+    }
+
+    /// Makes a queue that gets a copy of everything that is published.
+    func spy(on subscriptions: [Topology.Subscription]) async throws -> Queue {
+        let queue: Queue = "system-tests"
+        try await transport.ensure(
+            Topology(
+                topics: Array(Set(subscriptions.map(\.topic))), queues: [queue], subscriptions: subscriptions))
+        return queue
+    }
+
+    /// Takes all messages that are in a queue now.
+    func drain(_ queue: Queue) async throws -> [InboundMessage] {
+        var messages: [InboundMessage] = []
+        while true {
+            let page = try await transport.receive(
+                from: queue, atMost: 10, wait: .zero, visibilityTimeout: .seconds(60))
+            if page.isEmpty { return messages }
+            for message in page { try await transport.acknowledge(message, on: queue) }
+            messages += page
+        }
+    }
+
+    /// How many messages a queue holds.
+    struct Counts: Decodable, Equatable {
+        var visible: Int
+        var inFlight: Int
+        var delayed: Int
+
+        static let none = Counts(visible: 0, inFlight: 0, delayed: 0)
+    }
+
+    func counts(of queue: Queue) async throws -> Counts {
+        let queueURL = "\(stack.url(of: .broker))/000000000000/\(queue)"
+        let answer = try await ShopAPI(stack: stack).send(
+            .post, .broker, "/",
+            headers: [
+                "Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.GetQueueAttributes",
+            ], body: Data(#"{"QueueUrl":"\#(queueURL)","AttributeNames":["All"]}"#.utf8))
+        let attributes = try answer.decode([String: [String: String]].self)["Attributes"] ?? [:]
+        func count(_ name: String) throws -> Int {
+            guard let count = attributes[name].flatMap({ Int($0) }) else {
+                throw SystemTestError("The queue \(queue) has no attribute \(name).")
+            }
+            return count
+        }
+        return Counts(
+            visible: try count("ApproximateNumberOfMessages"),
+            inFlight: try count("ApproximateNumberOfMessagesNotVisible"),
+            delayed: try count("ApproximateNumberOfMessagesDelayed"))
+    }
+
+    /// Waits until no message is on its way any more.
+    /// - Parameter delayed: whether those that wait for their time count too.
+    func waitUntilQuiet(delayed: Bool = false, within limit: Duration = .seconds(30)) async throws {
+        try await eventually("all queues and outboxes are empty", within: limit) {
+            for service in Program.services {
+                guard try await ShopAPI(stack: stack).outboxDepth(of: service) == 0 else { return false }
+            }
+            for queue in Topology.shop.queues {
+                var counts = try await counts(of: queue)
+                if !delayed { counts.delayed = 0 }
+                guard counts == .none else { return false }
+            }
+            return true
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import Foundation
+import TestSupport
+
+/// One of the executables that make the shop.
+enum Program: String, CaseIterable, CustomStringConvertible, Sendable {
+    case broker, order, payment, inventory, email, loyalty, notification
+
+    /// Those that do the shop's work.
+    static let services = allCases.filter { $0 != .broker }
+
+    var description: String { rawValue }
+
+    /// Where it was built: beside the program that runs the tests.
+    func executable() throws -> String {
+        let tests = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        // On macOS the tests are a bundle whose executable lies deeper.
+        var folder = tests.deletingLastPathComponent()
+        while folder.path != "/" {
+            let file = folder.appending(path: rawValue).path
+            if FileManager.default.isExecutableFile(atPath: file) { return file }
+            folder = folder.deletingLastPathComponent()
+        }
+        throw SystemTestError("There is no executable '\(rawValue)' beside \(tests.path); run swift build first.")
+    }
+}
+
+/// A reason why a system test can't go on.
+struct SystemTestError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// Ports that nobody listens on.
+enum FreePorts {
+    /// Below the range that the system picks from for outgoing connections, so that a port isn't taken away while the
+    /// program that it belongs to is being restarted.
+    private static let range = 18_000..<30_000
+
+    static func take(_ count: Int) throws -> [Int] {
+        var random = SystemRandomNumberGenerator()
+        let ports = range.shuffled(using: &random).lazy.filter(isFree).prefix(count)
+        guard ports.count == count else { throw SystemTestError("There are no \(count) free ports in \(range).") }
+        return Array(ports)
+    }
+
+    private static func isFree(_ port: Int) -> Bool {
+        #if canImport(Glibc)
+            let stream = Int32(SOCK_STREAM.rawValue)
+        #else
+            let stream = SOCK_STREAM
+        #endif
+        let descriptor = socket(AF_INET, stream, 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+import AsyncHTTPClient
+import Foundation
+import Subprocess
+import Synchronization
+import TestSupport
+import Testing
+
+/// The whole shop as real processes on free ports, with real databases in a folder of their own.
+final class Stack: Sendable {
+    /// What differs between tests.
+    struct Settings: Sendable {
+        /// What is started, and waited for, before the test.
+        var starting = Program.allCases
+        var paymentTimeoutSeconds = 2
+        /// Later than any payment timeout.
+        var slowDelayMilliseconds: Int { paymentTimeoutSeconds * 1000 + 1000 }
+    }
+
+    /// The stack of the test that is running.
+    @TaskLocal static var current: Stack?
+
+    let folder: URL
+    let settings: Settings
+    let http: HTTPClient
+    /// Signs webhooks; of this stack only.
+    let webhookSecret: String
+    private let ports: [Program: Int]
+    private let launches: AsyncStream<ProgramRun>.Continuation
+    private let runs = Mutex<[Program: ProgramRun]>([:])
+
+    private init(
+        folder: URL, settings: Settings, http: HTTPClient, launches: AsyncStream<ProgramRun>.Continuation
+    ) throws {
+        self.folder = folder
+        self.settings = settings
+        self.http = http
+        self.launches = launches
+        ports = Dictionary(uniqueKeysWithValues: zip(Program.allCases, try FreePorts.take(Program.allCases.count)))
+        var random = SystemRandomNumberGenerator()
+        let key = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        webhookSecret = "whsec_" + Data(key).base64EncodedString()
+        try FileManager.default.createDirectory(at: logs, withIntermediateDirectories: true)
+    }
+
+    /// Runs `body` with a stack, which is ready when it begins and of which nothing is left when this returns.
+    static func run(_ settings: Settings = Settings(), _ body: @Sendable (Stack) async throws -> Void) async throws {
+        try await withTemporaryFolder { folder in
+            let (launched, launches) = AsyncStream<ProgramRun>.makeStream()
+            let http = httpClient()
+            let result: Result<Void, any Error>
+            do {
+                let stack = try Stack(folder: folder, settings: settings, http: http, launches: launches)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await stack.keepRunning(launched) }
+                    let outcome: Result<Void, any Error>
+                    do { outcome = .success(try await stack.use(body)) } catch { outcome = .failure(error) }
+                    launches.finish()
+                    await stack.killAll()
+                    try await group.waitForAll()
+                    try outcome.get()
+                }
+                result = .success(())
+            } catch {
+                result = .failure(error)
+            }
+            try await http.shutdown()
+            try result.get()
+        }
+    }
+
+    private func use(_ body: @Sendable (Stack) async throws -> Void) async throws {
+        try await Stack.$current.withValue(self) {
+            for program in settings.starting { start(program) }
+            for program in settings.starting { try await waitUntilReady(program) }
+            try await body(self)
+            expectNoCrash()
+        }
+    }
+
+    /// Processes are children of this task, which ends when all of them have.
+    private func keepRunning(_ launched: AsyncStream<ProgramRun>) async {
+        await withDiscardingTaskGroup { group in
+            for await run in launched {
+                group.addTask {
+                    let program = run.program
+                    await run.run(
+                        environment: self.environment(of: program), folder: self.folder.path,
+                        log: self.log(of: program).path)
+                }
+            }
+        }
+    }
+}
+
+// MARK: - Lives and deaths
+
+extension Stack {
+    /// Starts a program on the port and with the data that it had before.
+    func start(_ program: Program) {
+        let run = ProgramRun(program)
+        runs.withLock { $0[program] = run }
+        launches.yield(run)
+    }
+
+    /// `kill -9`, and waits until it is dead.
+    func kill(_ program: Program) async throws {
+        guard let run = runs.withLock({ $0.removeValue(forKey: program) }) else { return }
+        try await run.send(SIGKILL)
+        _ = try await run.ending()
+    }
+
+    /// Asks a program to stop, and waits until it has.
+    @discardableResult
+    func stop(_ program: Program) async throws -> TerminationStatus {
+        guard let run = runs.withLock({ $0.removeValue(forKey: program) }) else {
+            throw SystemTestError("\(program) doesn't run.")
+        }
+        try await run.send(SIGTERM)
+        return try await run.ending()
+    }
+
+    /// Kills a program and starts it again.
+    func restart(_ program: Program) async throws {
+        try await kill(program)
+        start(program)
+    }
+
+    /// Waits until a program says that it can do its work.
+    func waitUntilReady(_ program: Program, within limit: Duration = .seconds(60)) async throws {
+        try await eventually("\(program) is ready", within: limit) {
+            try await ShopAPI(stack: self).send(.get, program, "/health/ready").status == 200
+        }
+    }
+
+    private func killAll() async {
+        let left = runs.withLock { runs in
+            defer { runs = [:] }
+            return Array(runs.values)
+        }
+        for run in left { try? await run.send(SIGKILL) }
+    }
+
+    /// Whatever runs must still run: nobody may end by itself.
+    private func expectNoCrash() {
+        for run in runs.withLock({ Array($0.values) }) where run.hasEnded {
+            Issue.record("\(run.program) ended by itself")
+        }
+    }
+}
+
+// MARK: - Where things are
+
+extension Stack {
+    func url(of program: Program) -> String { "http://127.0.0.1:\(ports[program] ?? 0)" }
+
+    var maildir: URL { folder.appending(path: "maildir") }
+
+    private var logs: URL { folder.appending(path: "logs") }
+
+    func log(of program: Program) -> URL { logs.appending(path: "\(program).log") }
+
+    /// What a program has logged so far, over all of its lives.
+    func logLines(of program: Program) -> [Substring] {
+        let text = (try? String(contentsOf: log(of: program), encoding: .utf8)) ?? ""
+        return text.split(separator: "\n")
+    }
+
+    private func environment(of program: Program) -> [String: String] {
+        var environment = [
+            "HOST": "127.0.0.1", "PORT": "\(ports[program] ?? 0)",
+            "DATABASE_URL": "sqlite:\(folder.path)/\(program).sqlite", "LOG_LEVEL": "info",
+            "AWS_ENDPOINT_URL": url(of: .broker), "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "system-tests",
+            "AWS_SECRET_ACCESS_KEY": "system-tests", "MESSAGE_VISIBILITY_TIMEOUT_SECONDS": "2",
+            "MESSAGE_RETRY_BASE_MILLISECONDS": "100", "PAYMENT_WEBHOOK_SECRET": webhookSecret,
+            "PAYMENT_TIMEOUT_SECONDS": "\(settings.paymentTimeoutSeconds)",
+            "ORDER_WEBHOOK_URL": "\(url(of: .order))/webhooks/payments",
+            "GATEWAY_DATABASE_URL": "sqlite:\(folder.path)/gateway.sqlite", "GATEWAY_DELAY_MILLISECONDS": "0",
+            "GATEWAY_SLOW_DELAY_MILLISECONDS": "\(settings.slowDelayMilliseconds)", "MAILDIR": maildir.path,
+        ]
+        // Nothing else of the caller's: what is set there for other purposes must not decide a test.
+        for name in ["PATH", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
+            environment[name] = ProcessInfo.processInfo.environment[name]
+        }
+        return environment
+    }
+
+    private static func httpClient() -> HTTPClient {
+        var configuration = HTTPClient.Configuration()
+        // A program that isn't there is an answer here, not something to wait for.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        configuration.timeout.connect = .seconds(2)
+        configuration.httpVersion = .http1Only
+        configuration.tracing.tracer = nil
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+}
