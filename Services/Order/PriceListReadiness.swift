@@ -10,15 +10,16 @@ struct PriceListReadiness: Service {
 
     func run() async throws {
         readiness.set("price_list", ready: false, detail: "waiting for inventory's products")
-        try await cancelWhenGracefulShutdown {
+        let isThere = try await cancelWhenGracefulShutdown {
             try await store.changes.withTicket(for: .priceList) { ticket in
                 while try await !store.hasProducts() {
                     await ticket.signal.wait(until: nil, clock: ContinuousClock())
-                    try Task.checkCancellation()
+                    if Task.isCancelled { return false }
                 }
+                return true
             }
-            readiness.set("price_list", ready: true, detail: "products are here")
         }
+        if isThere { readiness.set("price_list", ready: true, detail: "products are here") }
         try? await gracefulShutdown()
     }
 }
