@@ -45,6 +45,21 @@ struct Books: Sendable {
     func entries(_ status: String) -> [Entry] { entries.filter { $0.order.status == status } }
 }
 
+extension Books.Entry {
+    /// Whether nothing more can happen to the order. A charge that was asked for will come, unless the payment method
+    /// is the one that never answers.
+    func isSettled(paidBy method: PaymentMethod?) -> Bool {
+        switch order.status {
+        case "confirmed", "refunded": true
+        case "cancelled" where order.reason == .outOfStock: true
+        case "cancelled":
+            charges.count == 1
+                && charges.allSatisfy { $0.status == "failed" || ($0.status == "requested" && method == .silent) }
+        default: false
+        }
+    }
+}
+
 // MARK: - The audit
 
 extension Books {

@@ -34,11 +34,12 @@ struct CrashPlan: Sendable {
             Purchase(key: "purchase-\(seed)-\(number)", order: Self.order(using: &random))
         }
         let distance = 2 * orders / (kills + 1)
+        // Everybody's turn comes, again and again, in an order that can't be foreseen.
+        var queue: [Program] = []
         self.kills = (1...kills).map { number in
-            // Once, in the middle, everything dies at the same moment.
-            let victims =
-                number == kills / 2
-                ? Program.allCases : [Program.allCases.randomElement(using: &random) ?? .broker]
+            if queue.isEmpty { queue = Program.allCases.shuffled(using: &random) }
+            // Once, in the middle, all die at the same moment.
+            let victims = number == kills / 2 ? Program.allCases : [queue.removeFirst()]
             let jitter = Int.random(in: 0..<max(1, distance / 2), using: &random)
             return Kill(afterSteps: number * distance - jitter, victims: victims)
         }

@@ -25,14 +25,15 @@ struct ShopAPI: Sendable {
 
     private static let largestAnswer = 16 * 1024 * 1024
 
+    /// - Parameter chunked: the body's length isn't announced.
     func send(
         _ method: Method, _ program: Program, _ path: String, headers: [String: String] = [:], body: Data? = nil,
-        timeout: Duration = .seconds(10)
+        chunked: Bool = false, timeout: Duration = .seconds(10)
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: stack.url(of: program) + path)
         request.method = .RAW(value: method.rawValue.uppercased())
         for (name, value) in headers { request.headers.add(name: name, value: value) }
-        if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
+        if let body { request.body = .bytes(body, length: chunked ? .unknown : .known(Int64(body.count))) }
         let response = try await stack.http.execute(request, timeout: TimeAmount(timeout))
         let bytes = try await response.body.collect(upTo: Self.largestAnswer)
         return Answer(
