@@ -9,7 +9,8 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     let configuration = chassis.configuration
     let readiness = chassis.readiness
     let settings = try EmailSettings(configuration)
-    let messaging = try MessagingSettings(string: configuration.string, int: configuration.int)
+    let messaging = try MessagingSettings(
+        string: configuration.string, int: configuration.int, url: configuration.url)
     let templates = try MailTemplates()
     let transport: any MailTransport =
         if let server = settings.smtp { SMTP(server: server) } else { try Maildir(path: settings.maildir) }

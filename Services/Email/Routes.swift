@@ -12,22 +12,21 @@ struct Routes: Sendable {
 
     func add(to router: Router<ShopRequestContext>) {
         router.get("/mails") { request, _ in try await list(request) }
-        router.get("/mails/:messageId") { _, context in try await show(context.parameters.require("messageId")) }
+        router.get("/mails/:messageId") { _, context in
+            try await show(MailID(rawValue: context.pathParameter("messageId")))
+        }
     }
 
     /// `GET /mails?orderId=&cursor=&limit=`: what was delivered, the latest first.
     private func list(_ request: Request) async throws -> Response {
-        let parameters = request.uri.queryParameters
-        func value(_ name: Substring) -> String? { parameters[name].flatMap { $0.isEmpty ? nil : String($0) } }
-
-        let cursor = try value("cursor").map { text in
+        let cursor = try request.queryParameter("cursor").map { text in
             guard let cursor = MailCursor(text: text) else {
                 throw Problem.invalid(
                     field: "cursor", "Send the nextCursor of an earlier answer, or none to begin at the start.")
             }
             return cursor
         }
-        let limit = try value("limit").map { text in
+        let limit = try request.queryParameter("limit").map { text in
             guard let limit = Int(text), Self.pageSizes.contains(limit) else {
                 throw Problem.invalid(
                     field: "limit",
@@ -36,13 +35,13 @@ struct Routes: Sendable {
             return limit
         }
         let page = try await store.delivered(
-            orderID: value("orderId").map(OrderID.init(rawValue:)), after: cursor, atMost: limit ?? Self.pageSize)
+            orderID: request.queryParameter("orderId").map(OrderID.init(rawValue:)), after: cursor,
+            atMost: limit ?? Self.pageSize)
         return try Response(json: MailList(page))
     }
 
     /// `GET /mails/{messageId}`: one mail with its text, whatever has become of it.
-    private func show(_ parameter: String) async throws -> Response {
-        let id = MailID(rawValue: parameter.removingPercentEncoding ?? parameter)
+    private func show(_ id: MailID) async throws -> Response {
         guard let mail = try await store.mail(id) else {
             throw Problem.notFound("There is no mail '\(id)'; GET /mails lists those that were delivered.")
         }

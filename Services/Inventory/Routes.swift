@@ -14,7 +14,7 @@ struct Routes: Sendable {
     }
 
     @Sendable private func list(request: Request, context: ShopRequestContext) async throws -> Response {
-        let cursor = request.uri.queryParameters["cursor"].map { SKU(rawValue: String($0)) }
+        let cursor = request.queryParameter("cursor").map(SKU.init(rawValue:))
         let products = try await store.products(after: cursor, limit: Self.pageSize + 1)
         let page = products.prefix(Self.pageSize)
         return try Response(
@@ -24,7 +24,7 @@ struct Routes: Sendable {
     }
 
     @Sendable private func show(request: Request, context: ShopRequestContext) async throws -> Response {
-        let sku = SKU(rawValue: try context.parameters.require("sku"))
+        let sku = SKU(rawValue: try context.pathParameter("sku"))
         guard let product = try await store.product(sku) else {
             throw Problem.notFound("There is no product '\(sku)'; GET /products lists what there is.")
         }

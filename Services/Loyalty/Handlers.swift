@@ -11,7 +11,7 @@ struct Handlers: Sendable {
             let order = event.data
             let entry = PointsEntry(
                 orderID: order.orderId, points: PointsEntry.points(for: order.total), at: Date())
-            let balance = try store.award(entry, to: order.customer.id, in: transaction)
+            guard let balance = try store.award(entry, to: order.customer.id, in: transaction) else { return [] }
             let awarded = PointsAwarded(
                 customerId: order.customer.id, orderId: order.orderId, points: entry.points, balance: balance)
             return [.event(awarded, on: .loyaltyEvents, about: order.orderId.rawValue)]

@@ -11,7 +11,8 @@ func build(_ chassis: Chassis) async throws -> Assembly {
         url: configuration.databaseURL, migrations: Outbox.migrations + LoyaltyStore.migrations)
     var endpoint = MessageEndpoint(
         service: "loyalty", queue: .loyalty, database: database,
-        settings: try MessagingSettings(string: configuration.string, int: configuration.int), logger: chassis.logger,
+        settings: try MessagingSettings(
+            string: configuration.string, int: configuration.int, url: configuration.url), logger: chassis.logger,
         report: { [readiness = chassis.readiness] in readiness.set("broker", ready: $0, detail: $1) })
 
     let store = LoyaltyStore(database: database)

@@ -20,13 +20,15 @@ struct LoyaltyStore: Sendable {
     ]
 
     /// Gives points for an order, once.
-    /// - Returns: all points of the customer after that.
-    func award(_ entry: PointsEntry, to customer: CustomerID, in transaction: any Transaction) throws -> Int64 {
-        try transaction.execute(
+    /// - Returns: all points of the customer after that, or `nil` if the order has had its points before.
+    func award(_ entry: PointsEntry, to customer: CustomerID, in transaction: any Transaction) throws -> Int64? {
+        let inserted = try transaction.execute(
             """
             INSERT INTO points (order_id, customer_id, points, at_ms)
             VALUES (\(entry.orderID), \(customer), \(entry.points), \(entry.at))
+            ON CONFLICT (order_id) DO NOTHING
             """)
+        guard inserted == 1 else { return nil }
         return try balance(of: customer, in: transaction)
     }
 

@@ -15,8 +15,8 @@ struct Routes: Sendable {
 
     /// A customer who never ordered has no points, which is not an error: loyalty knows of customers only by orders.
     @Sendable private func show(request: Request, context: ShopRequestContext) async throws -> Response {
-        let customer = CustomerID(rawValue: try context.parameters.require("id"))
-        let cursor = request.uri.queryParameters["cursor"].map { OrderID(rawValue: String($0)) }
+        let customer = CustomerID(rawValue: try context.pathParameter("id"))
+        let cursor = request.queryParameter("cursor").map(OrderID.init(rawValue:))
         let account = try await store.account(of: customer, after: cursor, limit: Self.pageSize + 1)
         let page = account.entries.prefix(Self.pageSize)
         return try Response(

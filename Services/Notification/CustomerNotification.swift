@@ -27,19 +27,19 @@ extension CustomerNotification {
     init(_ event: CloudEvent<OrderPlaced>) {
         self.init(
             event.attributes, event.data.customer.id, event.data.orderId, .orderPlaced,
-            "We have your order over \(event.data.total) and are checking the stock.")
+            "We have your order for \(event.data.total) and are checking the stock.")
     }
 
     init(_ event: CloudEvent<OrderConfirmed>) {
         self.init(
             event.attributes, event.data.customer.id, event.data.orderId, .orderConfirmed,
-            "Your order over \(event.data.total) is confirmed.")
+            "Your order for \(event.data.total) is confirmed.")
     }
 
     init(_ event: CloudEvent<OrderCancelled>) {
         self.init(
             event.attributes, event.data.customer.id, event.data.orderId, .orderCancelled,
-            "Your order over \(event.data.total) was cancelled: \(Self.words(for: event.data.reason)).")
+            "Your order for \(event.data.total) was cancelled: \(Self.words(for: event.data.reason)).")
     }
 
     init(_ event: CloudEvent<OrderRefunded>) {
@@ -51,7 +51,8 @@ extension CustomerNotification {
     init(_ event: CloudEvent<PointsAwarded>) {
         self.init(
             event.attributes, event.data.customerId, event.data.orderId, .pointsAwarded,
-            "You got \(event.data.points) points and now have \(event.data.balance).")
+            "You got \(event.data.points) \(event.data.points == 1 ? "point" : "points") and now have \(event.data.balance)."
+        )
     }
 
     private init(

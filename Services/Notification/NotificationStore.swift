@@ -33,12 +33,16 @@ struct NotificationStore: Sendable {
 
     /// A page of a customer's list in the order in which things happened.
     /// - Parameter after: the id of the last line of the page before.
+    /// - Returns: `nil` if there is no such line.
     func notifications(
         of customer: CustomerID, after id: String?, limit: Int
-    ) async throws -> [CustomerNotification] {
+    ) async throws -> [CustomerNotification]? {
         try await database.read { transaction in
             var last: Date = .distantPast
-            if let id, let row = try transaction.row("SELECT at_ms FROM notifications WHERE id = \(id)") {
+            if let id {
+                guard let row = try transaction.row("SELECT at_ms FROM notifications WHERE id = \(id)") else {
+                    return nil
+                }
                 last = try row.get("at_ms")
             }
             return try transaction.rows(

@@ -15,9 +15,15 @@ struct Routes: Sendable {
 
     /// A customer of whom nothing was heard has an empty list.
     @Sendable private func list(request: Request, context: ShopRequestContext) async throws -> Response {
-        let customer = CustomerID(rawValue: try context.parameters.require("id"))
-        let notifications = try await store.notifications(
-            of: customer, after: request.uri.queryParameters["cursor"].map(String.init), limit: Self.pageSize + 1)
+        let customer = CustomerID(rawValue: try context.pathParameter("id"))
+        let cursor = request.queryParameter("cursor")
+        guard
+            let notifications = try await store.notifications(
+                of: customer, after: cursor, limit: Self.pageSize + 1)
+        else {
+            throw Problem.invalid(
+                field: "cursor", "Send the nextCursor of an earlier answer, or none to begin at the start.")
+        }
         let page = notifications.prefix(Self.pageSize)
         return try Response(
             json: NotificationList(

@@ -18,10 +18,12 @@ func build(_ chassis: Chassis) async throws -> Assembly {
         url: configuration.databaseURL, migrations: Outbox.migrations + OrderStore.migrations)
     var endpoint = MessageEndpoint(
         service: "order", queue: .order, database: database,
-        settings: try MessagingSettings(string: configuration.string, int: configuration.int), logger: chassis.logger,
+        settings: try MessagingSettings(
+            string: configuration.string, int: configuration.int, url: configuration.url), logger: chassis.logger,
         report: { [readiness = chassis.readiness] in readiness.set("broker", ready: $0, detail: $1) })
 
-    let store = OrderStore(database: database, outbox: endpoint.outbox, changes: OrderChanges())
+    let store = OrderStore(
+        database: database, outbox: endpoint.outbox, changes: OrderChanges(), logger: chassis.logger)
     let saga = OrderSaga(paymentTimeout: paymentTimeout)
     Handlers(store: store, saga: saga).register(on: &endpoint.handlers)
 

@@ -1,5 +1,6 @@
 import Contracts
 import Foundation
+import Logging
 import Messaging
 import Outbox
 import Persistence
@@ -9,6 +10,7 @@ struct OrderStore: Sendable {
     let database: any Database
     let outbox: Outbox
     let changes: OrderChanges
+    let logger: Logger
 
     static let migrations = [
         Migration(
@@ -103,14 +105,13 @@ extension OrderStore {
         customer: CustomerID?, status: Order.Status?, before: OrderID?, limit: Int
     ) async throws -> [Order] {
         try await database.read { transaction in
+            // Only what is asked for stands in the statement, so that the engine can use its indexes.
+            var conditions: [SQL] = []
+            if let customer { conditions.append("customer_id = \(customer)") }
+            if let status { conditions.append("status = \(status)") }
+            if let before { conditions.append("id < \(before)") }
             let ids: [OrderID] = try transaction.rows(
-                """
-                SELECT id FROM orders
-                WHERE (\((customer?.rawValue).sqlValue) IS NULL OR customer_id = \((customer?.rawValue).sqlValue))
-                    AND (\((status?.rawValue).sqlValue) IS NULL OR status = \((status?.rawValue).sqlValue))
-                    AND (\((before?.rawValue).sqlValue) IS NULL OR id < \((before?.rawValue).sqlValue))
-                ORDER BY id DESC LIMIT \(limit)
-                """
+                "SELECT id FROM orders \(where: conditions) ORDER BY id DESC LIMIT \(limit)"
             ).map { try $0.get("id") }
             return try ids.compactMap { try order($0, in: transaction) }
         }
@@ -222,7 +223,15 @@ extension OrderStore {
         // SQLite runs one writer at a time; an engine that doesn't must see that somebody else was quicker.
         guard changed == 1 else { throw ChangedMeanwhile(id: order.id) }
         try insertHistory(of: order, from: before.history.count, in: transaction)
-        transaction.onCommit { [changes] in changes.changed(order.id) }
+        transaction.onCommit { [changes, logger] in
+            changes.changed(order.id)
+            logger.info(
+                "an order moved on",
+                metadata: [
+                    "order_id": "\(order.id)", "from": "\(before.status)", "to": "\(order.status)",
+                    "correlation_id": "\(order.correlationID)",
+                ])
+        }
     }
 
     private func insertHistory(of order: Order, from first: Int, in transaction: any Transaction) throws {

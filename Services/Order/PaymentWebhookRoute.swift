@@ -27,6 +27,8 @@ struct PaymentWebhookRoute: Sendable {
         let webhook: PaymentWebhook
         do {
             webhook = try ContractJSON.decode(from: String(decoding: body, as: UTF8.self))
+        } catch DecodingError.dataCorrupted(let context) where context.codingPath.isEmpty {
+            throw Problem.malformed("The body isn't JSON; check its syntax.")
         } catch {
             throw Problem.invalid(field: nil, "The body isn't a payment webhook; see openapi.yaml.")
         }

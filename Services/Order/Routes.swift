@@ -99,7 +99,7 @@ extension Routes {
 
     /// The order as it is, or, with `If-None-Match` and `Prefer: wait=SECONDS` (RFC 7240), as soon as it has changed.
     @Sendable private func follow(request: Request, context: ShopRequestContext) async throws -> Response {
-        let id = OrderID(rawValue: try context.parameters.require("id"))
+        let id = OrderID(rawValue: try context.pathParameter("id"))
         let wait = Self.waitSeconds(request.headers[.prefer])
         guard let known = request.headers[.ifNoneMatch] else { return try answer(try await find(id), nil) }
         let deadline = ContinuousClock.now + .seconds(wait)
@@ -143,18 +143,17 @@ extension Routes {
 
     /// A page of orders, the newest first.
     @Sendable private func list(request: Request, context: ShopRequestContext) async throws -> Response {
-        let query = request.uri.queryParameters
         var status: Order.Status?
-        if let word = query["status"] {
-            status = Order.Status(rawValue: String(word))
+        if let word = request.queryParameter("status") {
+            status = Order.Status(rawValue: word)
             guard status != nil else {
                 let words = Order.Status.allCases.map(\.rawValue).joined(separator: ", ")
                 throw Problem.invalid(field: "status", "'status' must be one of \(words).")
             }
         }
         let orders = try await store.orders(
-            customer: query["customerId"].map { CustomerID(rawValue: String($0)) }, status: status,
-            before: query["cursor"].map { OrderID(rawValue: String($0)) }, limit: Self.pageSize + 1)
+            customer: request.queryParameter("customerId").map(CustomerID.init(rawValue:)), status: status,
+            before: request.queryParameter("cursor").map(OrderID.init(rawValue:)), limit: Self.pageSize + 1)
         let page = orders.prefix(Self.pageSize)
         return try Response(
             json: OrderPage(

@@ -18,6 +18,7 @@ struct LedgerEntry: Codable, Equatable, Sendable {
     let chargeId: ChargeID
     let orderId: OrderID
     let status: Status
+    let failureCode: String?
     let amountMinorUnits: Int64
     let currency: String
     let idempotencyKey: String
@@ -133,7 +134,8 @@ struct GatewayStore: Sendable {
             try transaction.rows("SELECT * FROM ledger WHERE order_id = \(order) ORDER BY kind, at_ms").map { row in
                 LedgerEntry(
                     kind: try row.get("kind"), chargeId: try row.get("charge_id"), orderId: try row.get("order_id"),
-                    status: try row.get("status"), amountMinorUnits: try row.get("amount_minor_units"),
+                    status: try row.get("status"),
+                    failureCode: try row.get("failure_code"), amountMinorUnits: try row.get("amount_minor_units"),
                     currency: try row.get("currency"), idempotencyKey: try row.get("idempotency_key"),
                     at: try row.get("at_ms"))
             }

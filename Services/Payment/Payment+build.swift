@@ -14,8 +14,9 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     }
     let webhookURL = try configuration.url("ORDER_WEBHOOK_URL", default: "http://127.0.0.1:8081/webhooks/payments")
     let behaviour = SimulatedGateway.Behaviour(
-        delay: try configuration.milliseconds("GATEWAY_DELAY_MILLISECONDS", default: 200),
-        slowDelay: try configuration.milliseconds("GATEWAY_SLOW_DELAY_MILLISECONDS", default: 20_000))
+        delay: try configuration.milliseconds("GATEWAY_DELAY_MILLISECONDS", default: 200, in: 0...86_400_000),
+        slowDelay: try configuration.milliseconds(
+            "GATEWAY_SLOW_DELAY_MILLISECONDS", default: 20_000, in: 0...86_400_000))
 
     let database = try await Databases.open(
         url: configuration.databaseURL, migrations: Outbox.migrations + PaymentStore.migrations)
@@ -25,7 +26,8 @@ func build(_ chassis: Chassis) async throws -> Assembly {
 
     var endpoint = MessageEndpoint(
         service: "payment", queue: .payment, database: database,
-        settings: try MessagingSettings(string: configuration.string, int: configuration.int), logger: chassis.logger,
+        settings: try MessagingSettings(
+            string: configuration.string, int: configuration.int, url: configuration.url), logger: chassis.logger,
         report: { [readiness = chassis.readiness] in readiness.set("broker", ready: $0, detail: $1) })
     let effects = Effects()
     let store = PaymentStore(database: database, outbox: endpoint.outbox, effects: effects)

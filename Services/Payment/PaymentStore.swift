@@ -49,8 +49,10 @@ struct PaymentStore: Sendable {
 
     /// Takes the gateway's word for how a charge ended.
     func settle(_ id: ChargeID, _ result: GatewayResult) async throws {
+        let current = MessageContext.current()
         try await database.write { transaction in
-            let context = MessageContext(correlationID: try correlationID(of: id, in: transaction))
+            var context = current
+            context.correlationID = try correlationID(of: id, in: transaction)
             try settle(id, result, context: context, in: transaction)
         }
     }

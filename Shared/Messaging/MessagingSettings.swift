@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Foundation
 import NIOCore
 import ServiceLifecycle
 
@@ -16,11 +17,13 @@ public struct MessagingSettings: Sendable {
     /// - Parameters:
     ///   - string: reads a text by its variable, or gives its default.
     ///   - int: the same for a whole number within a range.
+    ///   - url: the same for an HTTP URL.
     public init(
         string: (_ variable: String, _ default: String?) throws -> String,
-        int: (_ variable: String, _ default: Int?, _ range: ClosedRange<Int>) throws -> Int
+        int: (_ variable: String, _ default: Int?, _ range: ClosedRange<Int>) throws -> Int,
+        url: (_ variable: String, _ default: String?) throws -> URL
     ) throws {
-        endpoint = try string("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+        endpoint = try url("AWS_ENDPOINT_URL", "http://127.0.0.1:4566").absoluteString
         while endpoint.hasSuffix("/") { endpoint.removeLast() }
         region = try string("AWS_REGION", "us-east-1")
         credentials = AWSCredentials(

@@ -59,7 +59,7 @@ public enum DatabaseError: Error, Equatable, CustomStringConvertible {
         case .cannotOpen(let path, let reason):
             "The database \(path) can't be opened (\(reason)); check that the folder can be written, or set DATABASE_URL."
         case .unsupportedURL(let url):
-            "DATABASE_URL must look like sqlite:PATH, not '\(url)'."
+            "The database address '\(url)' isn't understood; give it as sqlite:PATH."
         case .diskFull:
             "The disk is full and nothing was saved; make room and try again."
         case .constraint(let message):

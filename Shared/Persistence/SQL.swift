@@ -54,6 +54,13 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation {
             arguments += values.map(\.sqlValue)
         }
 
+        /// Puts `WHERE` and conditions that must all hold into the statement, or nothing if there are none.
+        public mutating func appendInterpolation(where conditions: [SQL]) {
+            guard !conditions.isEmpty else { return }
+            text += "WHERE " + conditions.map(\.text).joined(separator: " AND ")
+            arguments += conditions.flatMap(\.arguments)
+        }
+
         /// Puts text from the program, never from a user, into the statement.
         public mutating func appendInterpolation(raw text: String) { self.text += text }
     }

@@ -14,6 +14,7 @@ import Testing
 
             #expect(try await harness.deliver(confirmed("order-1", 1999), id: "event-1") == [PointsAwarded.type])
             #expect(try await harness.deliver(confirmed("order-1", 1999), id: "event-1") == [])
+            #expect(try await harness.deliver(confirmed("order-1", 1999), id: "event-2") == [])
             #expect(try await harness.deliver(confirmed("order-2", 99)) == [PointsAwarded.type])
 
             let account = try await store.account(of: "ada", after: nil, limit: 10)

@@ -22,16 +22,17 @@ import Testing
             _ = try await harness.deliver(
                 PointsAwarded(customerId: "ada", orderId: "order-2", points: 19, balance: 40), id: "4")
 
-            let list = try await store.notifications(of: "ada", after: nil, limit: 10)
+            let list = try #require(try await store.notifications(of: "ada", after: nil, limit: 10))
             #expect(
                 list.map(\.text) == [
-                    "We have your order over 19.98 EUR and are checking the stock.",
-                    "Your order over 19.98 EUR was cancelled: lost at sea.",
+                    "We have your order for 19.98 EUR and are checking the stock.",
+                    "Your order for 19.98 EUR was cancelled: lost at sea.",
                     "We have returned 19.98 EUR to you.", "You got 19 points and now have 40.",
                 ])
             #expect(list.map(\.kind) == [.orderPlaced, .orderCancelled, .orderRefunded, .pointsAwarded])
-            #expect(try await store.notifications(of: "ada", after: "2", limit: 1).map(\.id) == ["3"])
-            #expect(try await store.notifications(of: "bob", after: nil, limit: 10).isEmpty)
+            #expect(try await store.notifications(of: "ada", after: "2", limit: 1)?.map(\.id) == ["3"])
+            #expect(try await store.notifications(of: "bob", after: nil, limit: 10) == [])
+            #expect(try await store.notifications(of: "ada", after: "no-such", limit: 10) == nil)
         }
     }
 }

@@ -199,7 +199,7 @@ private struct Service: Sendable {
 private func withService(_ body: @escaping @Sendable (Service) async throws -> Void) async throws {
     try await withTemporaryDatabase(Outbox.migrations + OrderStore.migrations) { database in
         var harness = HandlerHarness(service: "order", database: database)
-        let store = OrderStore(database: database, outbox: harness.outbox, changes: OrderChanges())
+        let store = OrderStore(database: database, outbox: harness.outbox, changes: OrderChanges(), logger: .silent)
         let saga = OrderSaga(paymentTimeout: .seconds(15))
         Handlers(store: store, saga: saga).register(on: &harness.handlers)
         let mug = ProductChanged(
