@@ -52,6 +52,14 @@ import Testing
         #expect(journey.missing == [])
     }
 
+    @Test func nothingIsExpectedOfAServiceThatIsNotRun() {
+        var journey = Journey(orderID: "o", services: ["order", "loyalty"])
+        _ = journey.see(order(["placed", "confirmed"]), after: .zero)
+        #expect(journey.missing == ["its points"])
+        _ = journey.see(Effects(points: [PointsEntry(orderId: "o", points: 12, at: "t")]), after: .zero)
+        #expect(journey.isSettled)
+    }
+
     @Test func aCancelledOrderHasItsReasonAndNeedsNoPoints() {
         var journey = Journey(orderID: "o")
         let steps = journey.see(order(["placed", "cancelled"], reason: "out_of_stock"), after: .zero)

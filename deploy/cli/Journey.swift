@@ -22,15 +22,18 @@ struct Step: Codable, Equatable, Sendable {
 /// comes out once.
 struct Journey: Sendable {
     let orderID: String
+    /// The services that this shop runs; nothing is expected of others.
+    let services: Set<String>
     private(set) var status: String
     private var seenEntries = 0
     private var chargeStatus: [String: String] = [:]
     private var seenIDs: Set<String> = []
     private var effects = Effects()
 
-    init(orderID: String, status: String = "placed") {
+    init(orderID: String, services: Set<String> = Set(ServiceTable.all.map(\.name))) {
         self.orderID = orderID
-        self.status = status
+        self.services = services
+        status = "placed"
     }
 
     /// How the order ended; `unsettled` while it may still go either way.
@@ -45,23 +48,24 @@ struct Journey: Sendable {
 
     /// Whether all that follows from the outcome has been seen, in every service.
     var isSettled: Bool {
-        switch outcome {
-        case .unsettled: false
-        case .confirmed: isTold(["confirmed"]) && effects.points?.isEmpty == false
-        case .cancelled: isTold(["cancelled"])
-        case .refunded: isTold(["refunded", "cancelled"])
-        }
+        missing.isEmpty
     }
 
-    /// What is still to come, for a message.
+    /// What is still to come.
     var missing: [String] {
-        guard outcome != .unsettled else { return ["an outcome"] }
-        let kinds = outcome == .refunded ? ["refunded", "cancelled"] : [outcome.rawValue]
-        return [
-            hasMail(kinds) ? nil : "its mail",
-            outcome != .confirmed || effects.points?.isEmpty == false ? nil : "its points",
-            hasNotification(kinds) ? nil : "its notification",
-        ].compactMap(\.self)
+        let kinds: [String]
+        switch outcome {
+        case .unsettled: return ["an outcome"]
+        case .confirmed: kinds = ["confirmed"]
+        case .cancelled: kinds = ["cancelled"]
+        case .refunded: kinds = ["refunded", "cancelled"]
+        }
+        let expected = [
+            ("email", "its mail", hasMail(kinds)),
+            ("loyalty", "its points", outcome != .confirmed || effects.points?.isEmpty == false),
+            ("notification", "its notification", hasNotification(kinds)),
+        ]
+        return expected.filter { service, _, isThere in services.contains(service) && !isThere }.map(\.1)
     }
 
     mutating func see(_ order: OrderAnswer, after elapsed: Duration) -> [Step] {
@@ -95,10 +99,6 @@ struct Journey: Sendable {
             points: effects.points ?? self.effects.points,
             notifications: effects.notifications ?? self.effects.notifications)
         return steps
-    }
-
-    private func isTold(_ kinds: [String]) -> Bool {
-        hasMail(kinds) && hasNotification(kinds)
     }
 
     private func hasMail(_ kinds: [String]) -> Bool {

@@ -6,6 +6,9 @@ struct OrderCommand: AsyncParsableCommand {
         commandName: "order",
         abstract: "Places an order and follows it until it is settled.",
         discussion: """
+            A confirmed order is settled when its points, mail and notification are there too, a cancelled one when its \
+            mail and notification are; nothing is expected of a service that the shop does not run.
+
             Exit status: 0 confirmed; 3 cancelled or refunded; 2 not settled in time; 1 for errors. \
             With --count, the worst of all: an error, then not settled, then cancelled.
             """)

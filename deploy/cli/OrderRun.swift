@@ -40,7 +40,8 @@ struct OrderRun: Sendable {
                 orderId: placed.orderId, service: "order", step: "accepted",
                 detail: "\(placed.orderId), \(placed.total), correlation \(placed.correlationId)",
                 elapsedMilliseconds: (accepted - start).milliseconds, at: nil))
-        let watch = Watch(journey: Journey(orderID: placed.orderId), start: start, show: show)
+        let watch = Watch(
+            journey: Journey(orderID: placed.orderId, services: client.services), start: start, show: show)
         if isSeenEverywhere {
             async let followed: Void = follow(placed.orderId, watch, until: deadline)
             try await awaitEffects(placed.orderId, watch, until: deadline)

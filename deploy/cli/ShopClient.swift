@@ -24,6 +24,8 @@ struct ShopClient: Sendable {
 
     let addresses: Addresses
     let http: HTTP
+    /// The services that this shop runs.
+    var services = Set(ServiceTable.all.map(\.name))
 
     /// Opens the shop that the options name: the running stack of the folder as it was started, else the ports of
     /// a shop that something else runs, such as containers.
@@ -34,7 +36,8 @@ struct ShopClient: Sendable {
         let running = folder.isInUse() ? try StackFile.read(from: folder.stackPath) : nil
         let addresses = try Addresses(portOffset: options.portOffset ?? running?.portOffset ?? 0)
         return try await HTTP.with { http in
-            let client = ShopClient(addresses: addresses, http: http)
+            var client = ShopClient(addresses: addresses, http: http)
+            if let running { client.services = Set(running.services.map(\.name)) }
             if running == nil {
                 do {
                     _ = try await http.get(addresses.url(of: "order") + "/health/live", timeout: patience)
