@@ -8,9 +8,6 @@ export SHOP_DATA=${SHOP_DATA:-$root/.shop}
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
-# Builds with the output on standard error, so that what is run afterwards has standard output for itself.
-build() { (cd "$root" && swift build "$@") >&2; }
-
 # Stops with one line when there is no Swift toolchain, or one that is too old.
 need_swift() {
   local get="get one from https://www.swift.org/install" version
@@ -42,4 +39,24 @@ need_libraries() {
   install_packages \
     "Install pkg-config and the development files of SQLite and libcurl with your package manager, and try again." \
     libsqlite3-dev libcurl4-openssl-dev pkg-config
+}
+
+# The programs of the package, as its manifest names them.
+programs() { sed -n 's/^ *\.executable(name: "\([a-z]*\)".*/\1/p' "$root/Package.swift"; }
+
+# Builds all programs, or the one named, in release; options of `swift build` may follow. What it prints goes to standard
+# error, so that what is run afterwards has standard output for itself. SwiftPM takes a product at a time, and a second
+# or two even where there is nothing to do, so that nothing is asked of it while no source has changed.
+build_release() {
+  local only=$1 stamp=$root/.build/release/built draft=$root/.build/release-built program
+  shift
+  if [[ -z $only && -e $stamp && $(<"$stamp") == "$(swift --version 2>/dev/null)" ]]; then
+    (cd "$root" && find Package.swift Services Shared deploy/cli -newer "$stamp" -print -quit) | grep -q . || return 0
+  fi
+  mkdir -p "$root/.build"
+  swift --version 2>/dev/null >"$draft"
+  for program in ${only:-$(programs)}; do
+    (cd "$root" && swift build -c release --product "$program" "$@") >&2
+  done
+  [[ -n $only ]] || mv "$draft" "$stamp"
 }
