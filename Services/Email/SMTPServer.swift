@@ -21,7 +21,8 @@ struct SMTPServer: Sendable, CustomStringConvertible, CustomReflectable {
     ///   - text: `smtp://HOST:PORT` or `smtps://USER:PASSWORD@HOST:PORT`; user and password are percent-encoded.
     ///   - certificateAuthorities: the path of a PEM file.
     init(url text: String, certificateAuthorities: String? = nil) throws(ConfigurationError) {
-        guard let url = URLComponents(string: text), let scheme = url.scheme?.lowercased(),
+        guard let url = URLComponents(string: text, encodingInvalidCharacters: false),
+            let scheme = url.scheme?.lowercased(),
             ["smtp", "smtps"].contains(scheme), let host = url.host, !host.isEmpty, ["", "/"].contains(url.path),
             url.query == nil, url.fragment == nil, (1...65_535).contains(url.port ?? 25)
         else { throw Self.malformed }
