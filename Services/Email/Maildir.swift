@@ -23,7 +23,8 @@ struct Maildir: MailTransport {
             try write([], to: probe)
             try Self.check(unlink(probe), "remove \(probe)")
         } catch {
-            throw MaildirError.notWritable(path: path, reason: (error as? SystemError)?.reason ?? "\(error)")
+            throw MaildirError.notWritable(
+                path: path, reason: (error as? SystemError)?.reason ?? error.localizedDescription)
         }
     }
 
@@ -64,8 +65,11 @@ struct Maildir: MailTransport {
     }
 
     private func createFolders() throws {
-        for folder in ["tmp", "new", "cur"] {
-            try FileManager.default.createDirectory(atPath: "\(path)/\(folder)", withIntermediateDirectories: true)
+        let parents = sequence(first: URL(fileURLWithPath: path)) { $0.deletingLastPathComponent() }
+            .prefix { $0.path != "/" }.reversed()
+        for folder in parents.map(\.path) + ["tmp", "new", "cur"].map({ "\(path)/\($0)" })
+        where mkdir(folder, 0o755) < 0 {
+            guard errno == EEXIST || access(folder, F_OK) == 0 else { throw SystemError("create \(folder)") }
         }
         try sync(folder: path)
         try sync(folder: URL(fileURLWithPath: path).deletingLastPathComponent().path)

@@ -96,8 +96,11 @@ import Testing
             try Data().write(to: file)
             let error = #expect(throws: MaildirError.self) { try Maildir(path: file.path) }
             let text = try #require(error).description
-            #expect(text.hasPrefix("The Maildir '\(file.path)' can't be written ("))
-            #expect(text.hasSuffix("or set MAILDIR or SMTP_URL."))
+            #expect(
+                text == """
+                    The Maildir '\(file.path)' can't be written (Not a directory); make it a folder that can be, or set \
+                    MAILDIR or SMTP_URL.
+                    """)
         }
     }
 }
