@@ -19,7 +19,8 @@ import Testing
 
     @Test("One line short: nothing is held") func allOrNothing() async throws {
         try await withInventory { harness, store in
-            #expect(try await harness.deliver(placed("order-1", ["MUG": 2, "PEN": 2])) == [StockRejected.type])
+            let answers = try await harness.deliver(placed("order-1", ["MUG": 2, "PEN": 2]))
+            #expect(answers == [StockRejected.type])
             #expect(try await store.product("MUG")?.stock == Stock(onHand: 5, reserved: 0, sold: 0))
         }
     }
@@ -37,8 +38,10 @@ import Testing
 
     @Test("A redelivered message holds nothing twice") func duplicate() async throws {
         try await withInventory { harness, store in
-            #expect(try await harness.deliver(placed("order-1", ["MUG": 2]), id: "event-1") == [StockReserved.type])
-            #expect(try await harness.deliver(placed("order-1", ["MUG": 2]), id: "event-1") == [])
+            let first = try await harness.deliver(placed("order-1", ["MUG": 2]), id: "event-1")
+            let second = try await harness.deliver(placed("order-1", ["MUG": 2]), id: "event-1")
+            #expect(first == [StockReserved.type])
+            #expect(second == [])
             #expect(try await store.product("MUG")?.stock.reserved == 2)
         }
     }
