@@ -18,7 +18,8 @@ enum CodeRules {
             {
                 return "blocks a thread; await an event, or a clock's sleep where time is what is meant."
             }
-            if line.code.contains(#/\btry\s*!/#) {
+            // "try !isThere()" is something else.
+            if line.code.contains(#/\btry!/#) {
                 return "crashes on an error with try!; throw it on, or handle it."
             }
             if line.code.contains(#/\b(fatalError|preconditionFailure)\s*\(/#) {
