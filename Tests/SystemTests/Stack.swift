@@ -27,6 +27,7 @@ final class Stack: Sendable {
     private let ports: [Program: Int]
     private let launches: AsyncStream<ProgramRun>.Continuation
     private let runs = Mutex<[Program: ProgramRun]>([:])
+    private let logsShown = Mutex(0)
 
     private init(
         folder: URL, settings: Settings, http: HTTPClient, launches: AsyncStream<ProgramRun>.Continuation
@@ -163,6 +164,14 @@ extension Stack {
     func logLines(of program: Program) -> [Substring] {
         let text = (try? String(contentsOf: log(of: program), encoding: .utf8)) ?? ""
         return text.split(separator: "\n")
+    }
+
+    /// Whether a failure should show the logs: a few times they help, a hundred times they hide what failed.
+    func mayShowLogs() -> Bool {
+        logsShown.withLock { count in
+            count += 1
+            return count <= 3
+        }
     }
 
     private func environment(of program: Program) -> [String: String] {

@@ -10,7 +10,14 @@ struct StackTrait: SuiteTrait, TestTrait, TestScoping {
     func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
-        try await Stack.run(settings) { _ in try await function() }
+        try await Stack.run(settings) { _ in
+            do {
+                try await function()
+            } catch {
+                // Said here and not further out, where the logs are gone.
+                Issue.record(error, sourceLocation: test.sourceLocation)
+            }
+        }
     }
 }
 
@@ -25,10 +32,10 @@ extension Trait where Self == StackTrait {
 }
 
 extension Trait where Self == IssueHandlingTrait {
-    /// Shows with each issue how the logs of the stack end.
+    /// Shows with the first issues how the logs of the stack end.
     static var logs: Self {
         .compactMapIssues { issue in
-            guard let stack = Stack.current else { return issue }
+            guard let stack = Stack.current, stack.mayShowLogs() else { return issue }
             var issue = issue
             for program in Program.allCases {
                 let lines = stack.logLines(of: program)
