@@ -64,6 +64,20 @@ extension SystemTests {
             }
         }
 
+        @Test(
+            "Services that have never run get what was sent before their first start",
+            .stack(starting: [.broker, .order, .inventory], paymentTimeoutSeconds: 30))
+        func lateStarters() async throws {
+            let stack = try currentStack()
+            let shop = ShopAPI(stack: stack)
+            let order = try await shop.place(NewOrder(by: "first", "MUG-ENAMEL", paying: .ok))
+            _ = try await shop.follow(order.orderId, until: ["reserved"])
+            stack.start(.payment)
+            _ = try await shop.follow(order.orderId, until: ["confirmed"])
+            for program in [Program.email, .loyalty, .notification] { stack.start(program) }
+            try await shop.expect(order.orderId, leaves: .confirmed(points: 14))
+        }
+
         @Test("Killed all at once, the shop goes on where it was", .stack(paymentTimeoutSeconds: 10))
         func allKilled() async throws {
             let stack = try currentStack()
