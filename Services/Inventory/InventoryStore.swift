@@ -69,10 +69,12 @@ struct InventoryStore: Sendable {
                     ON CONFLICT (sku) DO NOTHING
                     """)
             }
-            let messages = try products(after: nil, limit: nil, in: transaction).map { product in
+            let catalogue = try products(after: nil, limit: nil, in: transaction)
+            let messages = catalogue.map { product in
                 OutgoingMessage.event(
                     ProductChanged(
-                        sku: product.sku, name: product.name, price: product.price, version: product.version),
+                        sku: product.sku, name: product.name, price: product.price, version: product.version,
+                        catalogueSize: catalogue.count),
                     on: .inventoryEvents, about: product.sku.rawValue)
             }
             try outbox.append(messages, context: context, in: transaction)

@@ -59,7 +59,8 @@ struct OrderStore: Sendable {
                 request_hash TEXT NOT NULL,
                 order_id TEXT NOT NULL REFERENCES orders (id),
                 created_at_ms INTEGER NOT NULL)
-            """)
+            """),
+        Migration("order-002-catalogue-size", "ALTER TABLE products ADD COLUMN catalogue_size INTEGER"),
     ]
 }
 
@@ -159,11 +160,11 @@ extension OrderStore {
     func takeOver(_ product: ProductChanged, in transaction: any Transaction) throws {
         try transaction.execute(
             """
-            INSERT INTO products (sku, name, price_minor_units, currency, version)
+            INSERT INTO products (sku, name, price_minor_units, currency, version, catalogue_size)
             VALUES (\(product.sku), \(product.name), \(product.price.amountMinorUnits), \(product.price.currency),
-                \(product.version))
+                \(product.version), \(product.catalogueSize.sqlValue))
             ON CONFLICT (sku) DO UPDATE SET name = excluded.name, price_minor_units = excluded.price_minor_units,
-                currency = excluded.currency, version = excluded.version
+                currency = excluded.currency, version = excluded.version, catalogue_size = excluded.catalogue_size
             WHERE excluded.version > products.version
             """)
         transaction.onCommit { [changes] in changes.changed(.priceList) }
@@ -182,8 +183,15 @@ extension OrderStore {
         }
     }
 
-    func hasProducts() async throws -> Bool {
-        try await database.read { try $0.row("SELECT sku FROM products LIMIT 1") != nil }
+    /// Whether every product is here that inventory has told of. The events come one by one and in any order; an order
+    /// must not be refused for a product whose turn hasn't come.
+    func hasWholePriceList() async throws -> Bool {
+        try await database.read { transaction in
+            let row = try transaction.row(
+                "SELECT COUNT(*) AS known, COALESCE(MAX(catalogue_size), 1) AS announced FROM products")
+            guard let row else { return false }
+            return try row.get("known", as: Int.self) >= row.get("announced", as: Int.self)
+        }
     }
 }
 

@@ -62,8 +62,8 @@ extension Routes {
         var lines: [OrderLine] = []
         for (index, item) in body.items.enumerated() {
             guard let product = products[item.sku] else {
-                if try await !store.hasProducts() {
-                    throw Problem.unavailable("The price list has not arrived yet; try again in a moment.")
+                if try await !store.hasWholePriceList() {
+                    throw Problem.unavailable("The price list has not arrived as a whole yet; try again in a moment.")
                 }
                 throw Problem.invalid(
                     field: "items[\(index)].sku",

@@ -39,11 +39,14 @@ public struct ProductChanged: MessagePayload {
     public var price: Money
     /// Grows by one with each change; a copy takes over only a higher one, so that messages may arrive in any order.
     public var version: Int
+    /// How many products there were when this was sent, so that who fills a copy knows when it is complete.
+    public var catalogueSize: Int?
 
-    public init(sku: SKU, name: String, price: Money, version: Int) {
+    public init(sku: SKU, name: String, price: Money, version: Int, catalogueSize: Int? = nil) {
         self.sku = sku
         self.name = name
         self.price = price
         self.version = version
+        self.catalogueSize = catalogueSize
     }
 }

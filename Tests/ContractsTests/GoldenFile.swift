@@ -57,7 +57,8 @@ extension GoldenFile {
         GoldenFile(StockReserved(orderId: orderId)),
         GoldenFile(
             StockRejected(orderId: orderId, shortages: [.init(sku: "NOTEBOOK", requested: 2, available: 1)])),
-        GoldenFile(ProductChanged(sku: "NOTEBOOK", name: "Notebook, dotted", price: price, version: 3)),
+        GoldenFile(
+            ProductChanged(sku: "NOTEBOOK", name: "Notebook, dotted", price: price, version: 3, catalogueSize: 12)),
         GoldenFile(PointsAwarded(customerId: "ada", orderId: orderId, points: 22, balance: 64)),
         webhook("succeeded", .succeeded),
         webhook("failed", .failed, failureCode: "card_declined"),

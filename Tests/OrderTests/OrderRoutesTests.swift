@@ -131,6 +131,24 @@ import Webhooks
             #expect(try await service.store.products(["MUG"])["MUG"]?.price.amountMinorUnits == 1600)
         }
     }
+
+    @Test("A product isn't called unknown before all that there are have arrived") func arrival() async throws {
+        try await withService { service in
+            let body = """
+                {"customer":{"id":"ada","email":"ada@example.com"},"items":[{"sku":"LAMP","quantity":1}],
+                 "paymentMethod":"pm_ok"}
+                """
+            var statuses: [HTTPResponse.Status] = []
+            for sku in ["PEN", "CUP"] as [SKU] {
+                let price = Money(amountMinorUnits: 100, currency: "EUR")
+                let change = ProductChanged(sku: sku, name: "\(sku)", price: price, version: 1, catalogueSize: 3)
+                _ = try await service.harness.deliver(change)
+                let answer = try await service.post("/orders", body, headers: [.idempotencyKey: "key-\(sku)"])
+                statuses.append(answer.status)
+            }
+            #expect(statuses == [.serviceUnavailable, .unprocessableContent])
+        }
+    }
 }
 
 // MARK: - Fixture
