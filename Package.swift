@@ -114,7 +114,7 @@ let package = Package(
             testing: [hummingbirdTesting]),
 
         // Services
-        service("Broker", [collections, crypto, httpTypes, metrics, nio, nioPosix]),
+        service("Broker", [collections, crypto, metrics, nio, nioPosix]),
         shopService("Order", ["Webhooks", crypto]),
         shopService("Payment", ["Webhooks", httpClient, nio]),
         shopService("Inventory", resources: ["products.json"]),
