@@ -4,6 +4,15 @@ import PackageDescription
 /// What every target of ours is compiled with: the Swift 6 language mode, and a warning is an error.
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
+/// How programs are linked in release on Linux. One that exports no symbols, as only plug-ins would need, loses the code
+/// that nothing calls; at a fixed address it needs no relocation, whose table would be read into memory at each start.
+/// Together, with the runtime linked in (see deploy/lib.sh), that is a quarter of what a process takes.
+let compact: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-Xclang-linker", "-no-pie", "-Xlinker", "--no-export-dynamic"],
+        .when(platforms: [.linux], configuration: .release))
+]
+
 /// A library in `Shared/`, with its tests in `Tests/`, which may need more than it does.
 func shared(
     _ name: String, _ dependencies: [Target.Dependency] = [], testing: [Target.Dependency] = [],
@@ -26,7 +35,8 @@ func service(
     return [
         .executableTarget(
             name: name, dependencies: chassis + dependencies, path: "Services/\(name)", exclude: ["README.md"],
-            resources: (["openapi.yaml"] + resources).map { .embedInCode($0) }, swiftSettings: strict),
+            resources: (["openapi.yaml"] + resources).map { .embedInCode($0) }, swiftSettings: strict,
+            linkerSettings: compact),
         tests(name, chassis + dependencies + [hummingbirdTesting], fixtures: fixtures),
     ]
 }
@@ -127,7 +137,7 @@ let package = Package(
             .executableTarget(
                 name: "Shop",
                 dependencies: [argumentParser, histogram, httpClient, nio, subprocess, system, unixSignals],
-                path: "deploy/cli", swiftSettings: strict),
+                path: "deploy/cli", swiftSettings: strict, linkerSettings: compact),
             tests("Shop", [subprocess]),
         ],
 

@@ -44,19 +44,21 @@ need_libraries() {
 # The programs of the package, as its manifest names them.
 programs() { sed -n 's/^ *\.executable(name: "\([a-z]*\)".*/\1/p' "$root/Package.swift"; }
 
-# Builds all programs, or the one named, in release; options of `swift build` may follow. What it prints goes to standard
-# error, so that what is run afterwards has standard output for itself. SwiftPM takes a product at a time, and a second
-# or two even where there is nothing to do, so that nothing is asked of it while no source has changed.
+# Builds all programs, or the one named, in release. What it prints goes to standard error, so that what is run afterwards
+# has standard output for itself. SwiftPM takes a product at a time, and a second or two even where there is nothing to
+# do, so that nothing is asked of it while no source has changed.
 build_release() {
-  local only=$1 stamp=$root/.build/release/built draft=$root/.build/release-built program
-  shift
+  local only=${1:-} stamp=$root/.build/release/built draft=$root/.build/release-built program
+  # The runtime is linked in: a program runs where there is no toolchain, and takes less memory.
+  local options=(--static-swift-stdlib)
+  [[ $(uname) != Darwin ]] || options=()
   if [[ -z $only && -e $stamp && $(<"$stamp") == "$(swift --version 2>/dev/null)" ]]; then
     (cd "$root" && find Package.swift Services Shared deploy/cli -newer "$stamp" -print -quit) | grep -q . || return 0
   fi
   mkdir -p "$root/.build"
   swift --version 2>/dev/null >"$draft"
   for program in ${only:-$(programs)}; do
-    (cd "$root" && swift build -c release --product "$program" "$@") >&2
+    (cd "$root" && swift build -c release --product "$program" ${options[@]+"${options[@]}"}) >&2
   done
   [[ -n $only ]] || mv "$draft" "$stamp"
 }
