@@ -10,8 +10,6 @@ struct Main {
                 EnvironmentVariable(
                     "BROKER_ACCOUNT_ID", "the account in ARNs and queue URLs", default: "000000000000")
             ]
-        ) { chassis in
-            try await build(chassis)
-        }
+        ) { try await build($0) }
     }
 }

@@ -29,14 +29,5 @@ struct EmailSettings: Sendable {
         EnvironmentVariable(
             "SMTP_CA_FILE", "a PEM file with the certificates to trust instead of the system's", default: ""),
         EnvironmentVariable("MAIL_FROM", "the sender's address", default: "shop@example.com"),
-        EnvironmentVariable("AWS_ENDPOINT_URL", "the broker", default: "http://127.0.0.1:4566"),
-        EnvironmentVariable("AWS_REGION", "the broker's region", default: "us-east-1"),
-        EnvironmentVariable("AWS_ACCESS_KEY_ID", "who it is to the broker", default: "local"),
-        EnvironmentVariable("AWS_SECRET_ACCESS_KEY", "and its secret", default: "local"),
-        EnvironmentVariable(
-            "MESSAGE_VISIBILITY_TIMEOUT_SECONDS", "how long a message is hidden while it is handled", default: "30"),
-        EnvironmentVariable(
-            "MESSAGE_RETRY_BASE_MILLISECONDS", "the first retry of a message comes at most this much later",
-            default: "1000"),
     ]
 }

@@ -1,10 +1,13 @@
+import Messaging
 import ServiceKit
 
-@main struct Main {
+@main
+struct Main {
     static func main() async {
         await ServiceMain.run(
             "email", defaultPort: 8084, openAPI: PackageResources.openapi_yaml,
-            about: "writes to customers when an order is confirmed, cancelled or refunded.",
-            variables: EmailSettings.variables, build: build)
+            about: "Writes to customers when an order is confirmed, cancelled or refunded.",
+            variables: EmailSettings.variables + EnvironmentVariable.all(MessagingSettings.variables)
+        ) { try await build($0) }
     }
 }

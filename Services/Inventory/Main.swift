@@ -1,3 +1,4 @@
+import Messaging
 import ServiceKit
 
 @main
@@ -5,9 +6,8 @@ struct Main {
     static func main() async {
         await ServiceMain.run(
             "inventory", defaultPort: 8083, openAPI: PackageResources.openapi_yaml,
-            about: "Owns the catalogue and the stock, and holds stock for orders."
-        ) { chassis in
-            try await build(chassis)
-        }
+            about: "Owns the catalogue and the stock, and holds stock for orders.",
+            variables: EnvironmentVariable.all(MessagingSettings.variables)
+        ) { try await build($0) }
     }
 }

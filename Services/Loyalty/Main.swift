@@ -1,3 +1,4 @@
+import Messaging
 import ServiceKit
 
 @main
@@ -5,9 +6,8 @@ struct Main {
     static func main() async {
         await ServiceMain.run(
             "loyalty", defaultPort: 8085, openAPI: PackageResources.openapi_yaml,
-            about: "Gives customers points for confirmed orders."
-        ) { chassis in
-            try await build(chassis)
-        }
+            about: "Gives customers points for confirmed orders.",
+            variables: EnvironmentVariable.all(MessagingSettings.variables)
+        ) { try await build($0) }
     }
 }

@@ -1,3 +1,4 @@
+import Messaging
 import ServiceKit
 
 @main
@@ -5,9 +6,8 @@ struct Main {
     static func main() async {
         await ServiceMain.run(
             "notification", defaultPort: 8086, openAPI: PackageResources.openapi_yaml,
-            about: "Tells customers what happens to their orders."
-        ) { chassis in
-            try await build(chassis)
-        }
+            about: "Tells customers what happens to their orders.",
+            variables: EnvironmentVariable.all(MessagingSettings.variables)
+        ) { try await build($0) }
     }
 }

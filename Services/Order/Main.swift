@@ -1,3 +1,4 @@
+import Messaging
 import ServiceKit
 
 @main
@@ -11,9 +12,7 @@ struct Main {
                     "PAYMENT_WEBHOOK_SECRET", "shared with payment; whsec_ and base64 of 24 to 64 bytes"),
                 EnvironmentVariable(
                     "PAYMENT_TIMEOUT_SECONDS", "how long an order waits for its money, 1 to 900", default: "15"),
-            ]
-        ) { chassis in
-            try await build(chassis)
-        }
+            ] + EnvironmentVariable.all(MessagingSettings.variables)
+        ) { try await build($0) }
     }
 }

@@ -1,3 +1,4 @@
+import Messaging
 import ServiceKit
 
 @main
@@ -17,9 +18,7 @@ struct Main {
                     "GATEWAY_DELAY_MILLISECONDS", "how long the gateway takes for a result", default: "200"),
                 EnvironmentVariable(
                     "GATEWAY_SLOW_DELAY_MILLISECONDS", "the same for pm_slow", default: "20000"),
-            ]
-        ) { chassis in
-            try await build(chassis)
-        }
+            ] + EnvironmentVariable.all(MessagingSettings.variables)
+        ) { try await build($0) }
     }
 }

@@ -14,6 +14,16 @@ public struct MessagingSettings: Sendable {
     /// `MESSAGE_VISIBILITY_TIMEOUT_SECONDS` and `MESSAGE_RETRY_BASE_MILLISECONDS`.
     public var consumer: ConsumerSettings
 
+    /// The variables for a service's `--help`: what each is for, and what counts when it isn't set.
+    public static let variables: [(name: String, about: String, default: String)] = [
+        ("AWS_ENDPOINT_URL", "the broker", "http://127.0.0.1:4566"),
+        ("AWS_REGION", "the broker's region", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "who it is to the broker", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "and its secret", "local"),
+        ("MESSAGE_VISIBILITY_TIMEOUT_SECONDS", "how long a message is hidden while it is handled", "30"),
+        ("MESSAGE_RETRY_BASE_MILLISECONDS", "the first retry of a message comes at most this much later", "1000"),
+    ]
+
     /// - Parameters:
     ///   - string: reads a text by its variable, or gives its default.
     ///   - int: the same for a whole number within a range.

@@ -13,6 +13,11 @@ public struct EnvironmentVariable: Hashable, Sendable {
         self.about = about
         self.defaultValue = `default`
     }
+
+    /// Those that another module lists for its users.
+    public static func all(_ variables: [(name: String, about: String, default: String)]) -> [EnvironmentVariable] {
+        variables.map { EnvironmentVariable($0.name, $0.about, default: $0.default) }
+    }
 }
 
 /// The version of all executables.
