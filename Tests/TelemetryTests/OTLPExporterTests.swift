@@ -29,9 +29,12 @@ struct OTLPExporterTests {
 
     private let metrics = PrometheusRegistry()
 
-    private func exporter(capacity: Int = 100, send: @escaping OTLPExporter.Send) -> OTLPExporter {
+    /// - Parameter flush: how long shutdown may take; no test waits so long unless its receiver hangs.
+    private func exporter(
+        capacity: Int = 100, flush: Duration = .seconds(60), send: @escaping OTLPExporter.Send
+    ) -> OTLPExporter {
         let timing = OTLPExporter.Timing(
-            linger: .milliseconds(1), flush: .milliseconds(50), firstPause: .milliseconds(1),
+            linger: .milliseconds(1), flush: flush, firstPause: .milliseconds(1),
             longestPause: .milliseconds(2))
         return OTLPExporter(
             endpoint: "http://receiver", service: "order", metrics: self.metrics, logger: Logger(label: "test"),
@@ -114,7 +117,7 @@ struct OTLPExporterTests {
     @Test("shutdown doesn't wait for a receiver that hangs")
     func hangingReceiver() async throws {
         let (hanging, _) = AsyncStream<Never>.makeStream()
-        let exporter = self.exporter { _ in
+        let exporter = self.exporter(flush: .milliseconds(50)) { _ in
             for await _ in hanging {}
             return .unavailable("cancelled")
         }
