@@ -116,7 +116,9 @@ let package = Package(
         shared("Telemetry", [httpClient, log, metrics, tracing, nio, lifecycle]),
         shared("Persistence", [grdb]),
         shared("Webhooks", [crypto]),
-        shared("Messaging", ["Contracts", "Telemetry", crypto, httpClient, lifecycle, log, metrics, tracing, nio]),
+        shared("AWSSignature", [crypto]),
+        shared(
+            "Messaging", ["AWSSignature", "Contracts", "Telemetry", httpClient, lifecycle, log, metrics, tracing, nio]),
         shared("Outbox", ["Contracts", "Messaging", "Persistence", "Telemetry", lifecycle, log, metrics, tracing]),
         shared(
             "ServiceKit",
@@ -124,7 +126,7 @@ let package = Package(
             testing: [hummingbirdTesting]),
 
         // Services
-        service("Broker", [collections, crypto, metrics, nio, nioPosix]),
+        service("Broker", ["AWSSignature", collections, crypto, metrics, nio, nioPosix]),
         shopService("Order", ["Webhooks", crypto]),
         shopService("Payment", ["Webhooks", httpClient, nio]),
         shopService("Inventory", resources: ["products.json"]),
@@ -154,7 +156,8 @@ let package = Package(
                 name: "SystemTests",
                 dependencies: [
                     "Broker", "Order", "Payment", "Inventory", "Email", "Loyalty", "Notification", "Shop",
-                    "Contracts", "Messaging", "Webhooks", "TestSupport", httpClient, nio, subprocess, system,
+                    "AWSSignature", "Contracts", "Messaging", "Webhooks", "TestSupport", httpClient, nio, subprocess,
+                    system,
                 ],
                 path: "Tests/SystemTests", swiftSettings: strict),
             .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: strict),

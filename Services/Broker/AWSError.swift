@@ -7,6 +7,8 @@ struct AWSError: Error, Equatable {
     let code: String
     /// The name in the service's model, for `__type`.
     let shape: String
+    /// The model that it is from: the service's own, or the one that all services share.
+    var namespace = "com.amazonaws.sqs"
     let message: String
     var status = 400
     var isSenderFault = true
@@ -22,6 +24,29 @@ struct AWSError: Error, Equatable {
     /// An error of SQS whose code in Query answers has the old prefix.
     private static func legacy(_ name: String, shape: String? = nil, _ message: String, status: Int = 400) -> AWSError {
         AWSError(code: "AWS.SimpleQueueService.\(name)", shape: shape ?? name, message, status: status)
+    }
+}
+
+// Who may come in
+extension AWSError {
+    private static func common(_ code: String, shape: String, _ message: String, status: Int = 403) -> AWSError {
+        var error = AWSError(code: code, shape: shape, message, status: status)
+        error.namespace = "com.amazon.coral.service"
+        return error
+    }
+
+    static let missingAuthenticationToken = common(
+        "MissingAuthenticationToken", shape: "MissingAuthenticationTokenException",
+        "Request is missing Authentication Token")
+    static let invalidClientToken = common(
+        "InvalidClientTokenId", shape: "UnrecognizedClientException",
+        "The security token included in the request is invalid.")
+    static func incompleteSignature(_ message: String) -> AWSError {
+        common("IncompleteSignature", shape: "IncompleteSignatureException", message, status: 400)
+    }
+    /// Also what a request is told whose date is outside of the clock window.
+    static func signatureDoesNotMatch(_ message: String) -> AWSError {
+        common("SignatureDoesNotMatch", shape: "InvalidSignatureException", message)
     }
 }
 

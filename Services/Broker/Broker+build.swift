@@ -9,6 +9,12 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
     guard account.utf8.count == 12, account.utf8.allSatisfy(\.isDigit) else {
         throw ConfigurationError("BROKER_ACCOUNT_ID must be 12 digits, not '\(account)'.")
     }
+    let gatekeeper = try Gatekeeper(chassis.configuration)
+    if gatekeeper.key == nil {
+        chassis.logger.notice(
+            "everybody who reaches the port may come in; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to have requests signed with them"
+        )
+    }
     let store = try await BrokerStore.open(url: chassis.configuration.databaseURL)
     let work = BackgroundWork()
     let queues = Queues(store: store, clock: clock, work: work, logger: chassis.logger)
@@ -21,6 +27,25 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
 
     // A line for each request would be most of the broker's work.
     let router = chassis.router(accessLog: .debug)
-    Routes(sqs: SQSOperations(queues: queues), sns: SNSOperations(topics: topics), account: account).add(to: router)
+    Routes(
+        sqs: SQSOperations(queues: queues), sns: SNSOperations(topics: topics), account: account,
+        gatekeeper: gatekeeper
+    ).add(to: router)
     return Assembly(router: router, services: [work])
+}
+
+extension Gatekeeper {
+    /// The key is named as clients name theirs, so that what the broker and its clients are told is the same.
+    convenience init(_ configuration: ServiceConfiguration) throws(ConfigurationError) {
+        let id = configuration.optional("AWS_ACCESS_KEY_ID")
+        let secret = configuration.optional("AWS_SECRET_ACCESS_KEY")
+        switch (id, secret) {
+        case (let id?, let secret?): self.init(key: Key(id: id, secret: secret))
+        case (nil, nil): self.init(key: nil)
+        case (let id, _):
+            throw ConfigurationError(
+                "\(id == nil ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY") must be set as well; a key has an id and a secret."
+            )
+        }
+    }
 }

@@ -8,7 +8,10 @@ struct Main {
             about: "Amazon SQS and SNS for one machine, stored in SQLite.",
             variables: [
                 EnvironmentVariable(
-                    "BROKER_ACCOUNT_ID", "the account in ARNs and queue URLs", default: "000000000000")
+                    "BROKER_ACCOUNT_ID", "the account in ARNs and queue URLs", default: "000000000000"),
+                EnvironmentVariable(
+                    "AWS_ACCESS_KEY_ID", "what requests must be signed with; without it all may come in", default: ""),
+                EnvironmentVariable("AWS_SECRET_ACCESS_KEY", "its secret", default: ""),
             ]
         ) { try await build($0) }
     }

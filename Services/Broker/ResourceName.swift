@@ -74,10 +74,10 @@ struct Caller: Sendable {
     func topicARN(_ name: String) -> String { "arn:aws:sns:\(region):\(account):\(name)" }
     func subscriptionARN(topic: String, id: String) -> String { "\(topicARN(topic)):\(id)" }
 
-    /// The region in `Credential=KEY/DATE/REGION/SERVICE/aws4_request` of a signed request.
+    /// The region in `Credential=KEY/DATE/REGION/SERVICE/aws4_request` of a signed request or of its query.
     static func region(inAuthorization header: String) -> String? {
         guard let start = header.range(of: "Credential=") else { return nil }
-        let scope = header[start.upperBound...].prefix { $0 != "," && $0 != " " }
+        let scope = header[start.upperBound...].prefix { $0 != "," && $0 != " " && $0 != "&" }
         let parts = scope.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count >= 5 else { return nil }
         let region = parts[parts.count - 3]

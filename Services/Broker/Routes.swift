@@ -10,9 +10,12 @@ struct Routes: Sendable {
     let sqs: SQSOperations
     let sns: SNSOperations
     let account: String
+    let gatekeeper: Gatekeeper
 
     /// A batch of the largest messages, every character escaped, fits.
     private static let largestBody = 8 << 20
+    /// What anybody may ask for who has the token or the subscription's ARN.
+    private static let openActions: Set = ["ConfirmSubscription", "Unsubscribe"]
 
     func add(to router: Router<ShopRequestContext>) {
         router.post("/") { request, context in try await answer(request, context) }
@@ -26,9 +29,10 @@ struct Routes: Sendable {
         let caller = caller(of: request)
         guard let target = request.headers[.amzTarget] else { return await answerQuery(request, context, caller) }
         do {
+            let body = try await body(of: request)
+            try gatekeeper.admit(request, body: body)
             guard target.hasPrefix(SQSOperations.targetPrefix) else { throw AWSError.unknownOperation(target) }
             let operation = String(target.dropFirst(SQSOperations.targetPrefix.count))
-            let body = try await body(of: request)
             let run: @Sendable () async throws -> [UInt8] = { try await sqs.run(operation, body, caller) }
             // Of all operations only this one waits, and must notice that its client has gone.
             let answer = operation == "ReceiveMessage" ? try await context.cancelWhenAbandoned(run) : try await run()
@@ -44,11 +48,16 @@ struct Routes: Sendable {
     private func answerQuery(_ request: Request, _ context: ShopRequestContext, _ caller: Caller) async -> Response {
         var namespace = SNSOperations.namespace
         do {
+            let body = request.method == .get ? Data() : try await body(of: request)
             let form: FormParameters =
                 request.method == .get
-                ? try FormParameters(parsing: (request.uri.query ?? "").utf8)
-                : try FormParameters(parsing: try await body(of: request))
-            guard let action = form["Action"] else {
+                ? try FormParameters(parsing: (request.uri.query ?? "").utf8) : try FormParameters(parsing: body)
+            let action = form["Action"] ?? ""
+            // The addresses in a notification are there for whoever got it.
+            if !(request.method == .get && Self.openActions.contains(action)) {
+                try gatekeeper.admit(request, body: body)
+            }
+            guard !action.isEmpty else {
                 throw AWSError(code: "MissingAction", "The request must contain the parameter Action.")
             }
             let result: XMLWriter
@@ -56,7 +65,7 @@ struct Routes: Sendable {
             case SNSOperations.version: result = try await sns.run(action, form, caller)
             case STSOperations.version:
                 namespace = STSOperations.namespace
-                result = try STSOperations.run(action, caller)
+                result = try STSOperations.run(action, caller, accessKeyID: gatekeeper.key?.id)
             case let version:
                 throw AWSError(
                     code: "NoSuchVersion",
@@ -85,7 +94,8 @@ struct Routes: Sendable {
     }
 
     private func caller(of request: Request) -> Caller {
-        let region = request.headers[.authorization].flatMap(Caller.region(inAuthorization:))
+        let credential = request.headers[.authorization] ?? request.uri.query?.removingPercentEncoding
+        let region = credential.flatMap(Caller.region(inAuthorization:))
         return Caller(
             region: region ?? "us-east-1", baseURL: "http://\(request.head.authority ?? "localhost:4566")",
             account: account, requestID: MessageID.make())
@@ -122,7 +132,7 @@ struct Routes: Sendable {
     private func jsonError(_ error: AWSError, _ caller: Caller) -> Response {
         var json = JSONWriter()
         json.object { json in
-            json.member("__type", "com.amazonaws.sqs#\(error.shape)")
+            json.member("__type", "\(error.namespace)#\(error.shape)")
             json.member("message", error.message)
         }
         let fault = error.isSenderFault ? "Sender" : "Receiver"
@@ -149,7 +159,6 @@ extension XMLWriter {
 }
 
 extension HTTPField.Name {
-    fileprivate static let amzTarget = Self("X-Amz-Target")!
     fileprivate static let amznRequestID = Self("x-amzn-RequestId")!
     fileprivate static let amznQueryError = Self("x-amzn-query-error")!
 }

@@ -1,3 +1,4 @@
+import AWSSignature
 import Contracts
 import Foundation
 import Messaging
@@ -12,7 +13,7 @@ struct BrokerAPI: Sendable {
         self.stack = stack
         transport = AWSTransport(
             http: stack.http, endpoint: stack.url(of: .broker), region: "us-east-1",
-            credentials: AWSCredentials(accessKeyID: "system-tests", secretAccessKey: "system-tests"),
+            credentials: AWSCredentials(accessKeyID: Stack.accessKeyID, secretAccessKey: Stack.secretAccessKey),
             maxReceiveCount: 5)
     }
 
@@ -52,12 +53,8 @@ struct BrokerAPI: Sendable {
     }
 
     func counts(of queue: Queue) async throws -> Counts {
-        let queueURL = "\(stack.url(of: .broker))/000000000000/\(queue)"
-        let answer = try await ShopAPI(stack: stack).send(
-            .post, .broker, "/",
-            headers: [
-                "Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.GetQueueAttributes",
-            ], body: Data(#"{"QueueUrl":"\#(queueURL)","AttributeNames":["All"]}"#.utf8))
+        let input = #"{"QueueUrl":"\#(stack.url(of: .broker))/000000000000/\#(queue)","AttributeNames":["All"]}"#
+        let answer = try await call("GetQueueAttributes", Data(input.utf8))
         let attributes = try answer.decode([String: [String: String]].self)["Attributes"] ?? [:]
         func count(_ name: String) throws -> Int {
             guard let count = attributes[name].flatMap({ Int($0) }) else {
@@ -69,6 +66,24 @@ struct BrokerAPI: Sendable {
             visible: try count("ApproximateNumberOfMessages"),
             inFlight: try count("ApproximateNumberOfMessagesNotVisible"),
             delayed: try count("ApproximateNumberOfMessagesDelayed"))
+    }
+
+    /// Calls an operation of SQS that the shop's own client doesn't need.
+    private func call(_ operation: String, _ body: Data) async throws -> ShopAPI.Answer {
+        let stamp = SigningKey.timestamp(Date())
+        let headers = [
+            "content-type": "application/x-amz-json-1.0", "host": String(stack.url(of: .broker).dropFirst(7)),
+            "x-amz-date": stamp, "x-amz-target": "AmazonSQS.\(operation)",
+        ]
+        let signed = headers.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
+        let key = SigningKey(
+            secretAccessKey: Stack.secretAccessKey, day: String(stamp.prefix(8)), region: "us-east-1", service: "sqs")
+        let signature = key.signature(of: CanonicalRequest(method: "POST", headers: signed, body: body), stamp: stamp)
+        let authorization =
+            "AWS4-HMAC-SHA256 Credential=\(Stack.accessKeyID)/\(key.scope), "
+            + "SignedHeaders=\(signed.map(\.name).joined(separator: ";")), Signature=\(signature)"
+        return try await ShopAPI(stack: stack).send(
+            .post, .broker, "/", headers: headers.merging(["authorization": authorization]) { $1 }, body: body)
     }
 
     /// Waits until no message is on its way any more.

@@ -19,6 +19,10 @@ final class Stack: Sendable {
     /// The stack of the test that is running.
     @TaskLocal static var current: Stack?
 
+    /// What the broker asks of everybody.
+    static let accessKeyID = "system-tests"
+    static let secretAccessKey = "the secret of the system tests"
+
     let folder: URL
     let settings: Settings
     let http: HTTPClient
@@ -178,8 +182,8 @@ extension Stack {
         var environment = [
             "HOST": "127.0.0.1", "PORT": "\(ports[program] ?? 0)",
             "DATABASE_URL": "sqlite:\(folder.path)/\(program).sqlite", "LOG_LEVEL": "info",
-            "AWS_ENDPOINT_URL": url(of: .broker), "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "system-tests",
-            "AWS_SECRET_ACCESS_KEY": "system-tests", "MESSAGE_VISIBILITY_TIMEOUT_SECONDS": "2",
+            "AWS_ENDPOINT_URL": url(of: .broker), "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": Self.accessKeyID,
+            "AWS_SECRET_ACCESS_KEY": Self.secretAccessKey, "MESSAGE_VISIBILITY_TIMEOUT_SECONDS": "2",
             "MESSAGE_RETRY_BASE_MILLISECONDS": "100", "PAYMENT_WEBHOOK_SECRET": webhookSecret,
             "PAYMENT_TIMEOUT_SECONDS": "\(settings.paymentTimeoutSeconds)",
             "ORDER_WEBHOOK_URL": "\(url(of: .order))/webhooks/payments",

@@ -6,12 +6,13 @@ enum ImportRules {
 
     /// What each library may import of the others.
     static let shared: [String: Set<String>] = [
+        "AWSSignature": [],
         "Contracts": [],
         "Persistence": [],
         "Telemetry": [],
         "Webhooks": [],
         "CCurl": [],
-        "Messaging": ["Contracts", "Telemetry"],
+        "Messaging": ["AWSSignature", "Contracts", "Telemetry"],
         "Outbox": ["Contracts", "Messaging", "Persistence", "Telemetry"],
         "ServiceKit": ["Telemetry"],
         "TestSupport": ["Contracts", "Messaging", "Outbox", "Persistence", "Telemetry"],
