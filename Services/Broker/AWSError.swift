@@ -87,6 +87,12 @@ extension AWSError {
         legacy(
             "BatchRequestTooLong", "Batch requests cannot be longer than \(limit) bytes. You have sent \(size) bytes.")
     }
+    static let queueDeletedRecently = legacy(
+        "QueueDeletedRecently",
+        "You must wait 60 seconds after deleting a queue before you can create another with the same name.")
+    static func resourceNotFound(_ message: String) -> AWSError {
+        AWSError(code: "ResourceNotFoundException", message, status: 404)
+    }
     static func unsupported(_ message: String) -> AWSError { legacy("UnsupportedOperation", message) }
     static func invalidAttributeName(_ name: String) -> AWSError {
         AWSError(code: "InvalidAttributeName", "Unknown Attribute \(name).")
@@ -104,6 +110,15 @@ extension AWSError {
         AWSError(
             code: "ReceiptHandleIsInvalid",
             "The input receipt handle \"\(handle.prefix(1024))\" is not a valid receipt handle.")
+    }
+    static func receiptHandleHasExpired(_ handle: String) -> AWSError {
+        invalidParameterValue(
+            "Value \(handle) for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.")
+    }
+    static func notForThisType(_ value: String, _ parameter: String) -> AWSError {
+        invalidParameterValue(
+            "Value \(value.prefix(200)) for parameter \(parameter) is invalid. Reason: The request include parameter that is not valid for this queue type."
+        )
     }
     static func notAvailableForVisibility(_ handle: String) -> AWSError {
         invalidParameterValue(

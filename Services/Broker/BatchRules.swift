@@ -49,6 +49,15 @@ enum BatchRules {
 
 /// Which characters a message may hold.
 enum MessageText {
+    /// What ids of groups, of deduplication and of attempts are made of: up to 128 letters, digits and punctuation.
+    static func checkToken(_ text: String, _ parameter: String) throws(AWSError) {
+        guard !text.isEmpty, text.utf8.count <= 128, text.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
+            throw .invalidParameterValue(
+                "Value \(text.prefix(200)) for parameter \(parameter) is invalid. Reason: \(parameter) can only include alphanumeric and punctuation characters. 1 to 128 in length."
+            )
+        }
+    }
+
     /// Tab, line feed, carriage return and everything from a space on, but for U+FFFE and U+FFFF.
     static func check(_ text: String, _ what: String) throws(AWSError) {
         var last: (UInt8, UInt8) = (0, 0)

@@ -27,8 +27,10 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
 
     // A line for each request would be most of the broker's work.
     let router = chassis.router(accessLog: .debug)
+    let moves = MoveTasks(store: store, queues: queues, clock: clock, work: work, logger: chassis.logger)
+    try await moves.open()
     Routes(
-        sqs: SQSOperations(queues: queues), sns: SNSOperations(topics: topics), account: account,
+        sqs: SQSOperations(queues: queues, moves: moves), sns: SNSOperations(topics: topics), account: account,
         gatekeeper: gatekeeper
     ).add(to: router)
     return Assembly(router: router, services: [work])

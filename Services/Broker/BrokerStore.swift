@@ -55,6 +55,33 @@ struct BrokerStore: Sendable {
                 protocol TEXT NOT NULL, endpoint TEXT NOT NULL, attributes TEXT NOT NULL,
                 created_at_ms INTEGER NOT NULL, UNIQUE (topic, protocol, endpoint))
             """),
+        // In a FIFO queue `held_until_ms` says from when a message may be delivered, and is never NULL; `visible_at_ms`
+        // is 0 for the first message of each group and 1 for those behind it, so that the index by position lists the
+        // groups in the order of their first messages. In a standard queue `held_until_ms` is NULL.
+        Migration(
+            "broker-3-fifo",
+            "ALTER TABLE messages ADD COLUMN group_id TEXT",
+            "ALTER TABLE messages ADD COLUMN deduplication_id TEXT",
+            "ALTER TABLE messages ADD COLUMN held_until_ms INTEGER",
+            """
+            CREATE INDEX messages_by_group ON messages (queue_id, group_id, sequence)
+            WHERE held_until_ms IS NOT NULL
+            """,
+            """
+            CREATE TABLE deduplications (
+                id INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, scope TEXT NOT NULL,
+                deduplication_id TEXT NOT NULL, message_id TEXT NOT NULL, sequence INTEGER NOT NULL,
+                sent_at_ms INTEGER NOT NULL, UNIQUE (owner, scope, deduplication_id))
+            """),
+        Migration(
+            "broker-4-move-tasks",
+            """
+            CREATE TABLE move_tasks (
+                id TEXT PRIMARY KEY, source TEXT NOT NULL, source_id INTEGER NOT NULL, destination TEXT,
+                rate INTEGER, status TEXT NOT NULL, moved INTEGER NOT NULL, to_move INTEGER NOT NULL, failure TEXT,
+                started_at_ms INTEGER NOT NULL)
+            """,
+            "CREATE INDEX move_tasks_by_source ON move_tasks (source_id, started_at_ms)"),
     ]
 }
 
@@ -105,6 +132,10 @@ extension BrokerStore {
             """)
     }
 
+    func updateQueue(_ id: Int64, tags: [String: String], _ transaction: any Transaction) throws {
+        try transaction.execute("UPDATE queues SET tags = \(Self.json(tags)) WHERE id = \(id)")
+    }
+
     /// Takes a queue out of sight at once. Its messages are removed in slices by `sweep`.
     func deleteQueue(_ id: Int64, now: Milliseconds, _ transaction: any Transaction) throws {
         try transaction.execute("UPDATE queues SET deleted_at_ms = \(now) WHERE id = \(id)")
@@ -126,17 +157,29 @@ extension BrokerStore {
             rows.map { (try $0.get("queue_id"), try $0.get("messages")) }, uniquingKeysWith: { first, _ in first })
     }
 
+    /// How long a deleted queue's name can't be used again.
+    private static let nameIsKept: Milliseconds = 60_000
+
+    func wasDeletedRecently(_ name: String, now: Milliseconds, _ transaction: any Transaction) throws -> Bool {
+        try transaction.row(
+            "SELECT id FROM queues WHERE name = \(name) AND deleted_at_ms > \(now - Self.nameIsKept) LIMIT 1") != nil
+    }
+
     /// Removes a slice of what deleted and purged queues left behind.
     /// - Returns: whether there is more.
-    func sweep(limit: Int, _ transaction: any Transaction) throws -> Bool {
-        guard
-            let queue = try transaction.row("SELECT id FROM queues WHERE deleted_at_ms IS NOT NULL LIMIT 1")?
-                .get("id", as: Int64.self)
-        else { return false }
+    func sweep(limit: Int, now: Milliseconds, _ transaction: any Transaction) throws -> Bool {
+        let swept = try transaction.row(
+            """
+            SELECT id FROM queues WHERE deleted_at_ms IS NOT NULL
+            AND EXISTS (SELECT 1 FROM messages WHERE queue_id = queues.id) LIMIT 1
+            """)
+        guard let queue = try swept?.get("id", as: Int64.self) else {
+            try transaction.execute("DELETE FROM queues WHERE deleted_at_ms <= \(now - Self.nameIsKept)")
+            return false
+        }
         let sequences = try transaction.rows("SELECT sequence FROM messages WHERE queue_id = \(queue) LIMIT \(limit)")
             .map { try $0.get("sequence", as: Int64.self) }
         for sequence in sequences { try delete(sequence, queue: queue, transaction) }
-        if sequences.count < limit { try transaction.execute("DELETE FROM queues WHERE id = \(queue)") }
         return true
     }
 

@@ -59,6 +59,20 @@ struct FormParameters: Sendable {
         return items.sorted { $0.key < $1.key }.map { FormParameters($0.value) }
     }
 
+    /// The names of the parameters up to the first dot.
+    var names: Set<String> { Set(values.keys.map { String($0.prefix { $0 != "." }) }) }
+
+    /// The items of `Name.1.…`, `Name.2.…`, in order.
+    func numbered(_ name: String) -> [FormParameters] {
+        var items: [Int: [String: String]] = [:]
+        for (key, value) in values where key.hasPrefix(name + ".") {
+            let parts = key.dropFirst(name.count + 1).split(separator: ".", maxSplits: 1)
+            guard let index = parts.first.flatMap({ Int($0) }) else { continue }
+            items[index, default: [:]][parts.count > 1 ? String(parts[1]) : ""] = value
+        }
+        return items.sorted { $0.key < $1.key }.map { FormParameters($0.value) }
+    }
+
     /// The map of `Name.entry.1.key=…&Name.entry.1.value=…`.
     func map(_ name: String) -> [String: String] {
         var map: [String: String] = [:]

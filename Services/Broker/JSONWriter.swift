@@ -62,6 +62,11 @@ struct JSONWriter: Sendable {
         raw(value ? "true" : "false")
     }
 
+    mutating func member(_ name: String, _ value: Int) {
+        key(name)
+        raw(String(value))
+    }
+
     private mutating func open(_ bracket: Unicode.Scalar) {
         separate()
         bytes.append(UInt8(ascii: bracket))

@@ -79,6 +79,9 @@ enum Digest {
         return hex(hash)
     }
 
+    /// In hexadecimal digits: the deduplication id of a content.
+    static func sha256(of text: String) -> String { hex(SHA256.hash(data: Data(text.utf8))) }
+
     private static func update(_ hash: inout Insecure.MD5, _ text: String) {
         var text = text
         text.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
@@ -96,16 +99,18 @@ enum Digest {
         ]
     }
 
-    private static func hex(_ hash: Insecure.MD5) -> String {
+    private static func hex(_ hash: Insecure.MD5) -> String { hex(hash.finalize()) }
+
+    private static func hex(_ digest: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789abcdef".utf8)
-        return String(unsafeUninitializedCapacity: 32) { buffer in
+        return String(unsafeUninitializedCapacity: 64) { buffer in
             var index = 0
-            for byte in hash.finalize() {
+            for byte in digest {
                 buffer[index] = digits[Int(byte >> 4)]
                 buffer[index + 1] = digits[Int(byte & 15)]
                 index += 2
             }
-            return 32
+            return index
         }
     }
 }

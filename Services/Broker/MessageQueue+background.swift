@@ -8,7 +8,8 @@ extension MessageQueue {
             await attempt("save messages that are visible again", effects.returns.map(\.sequence)) {
                 queue, transaction in
                 let returns = self.current(effects.returns)
-                try self.context.store.save(returns, queue: queue.id, transaction)
+                try self.context.store.save(
+                    returns, queue: queue.id, isOrdered: queue.attributes.isFIFO, transaction)
                 transaction.onCommit { self.apply { $0.returned(returns, now: $1) } }
             }
         }
@@ -46,10 +47,10 @@ extension MessageQueue {
 
     private func load(_ request: QueueState.PageRequest) async {
         // On the writing connection, so that the page takes its place in the order of the commits.
-        let queue = record.id
+        let queue = record
         do {
             try await context.store.database.write { transaction in
-                let page = try self.context.store.page(request, queue: queue, transaction)
+                let page = try self.context.store.page(request, of: queue, transaction)
                 transaction.onCommit { self.apply { $0.loaded(page, for: request, now: $1) } }
             }
         } catch {

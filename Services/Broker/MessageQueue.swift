@@ -31,7 +31,7 @@ final class MessageQueue: Sendable {
         self.context = context
         metrics = QueueMetrics(queue: record.name)
         let state = QueueState(
-            settings: context.settings(record.attributes), stored: stored,
+            settings: context.settings(record.attributes), isFIFO: record.attributes.isFIFO, stored: stored,
             receiptSeed: .random(in: 0...UInt64.max))
         guarded = Mutex(Guarded(record: record, state: state))
         if stored > 0 { apply { $0.tick(now: $1) } }
@@ -56,21 +56,62 @@ extension MessageQueue {
     struct Outgoing: Sendable {
         let content: MessageContent
         let delay: Milliseconds
+        var group: String?
+        var deduplicationID: String?
     }
 
-    /// Stores messages and returns their ids once they are on disk.
-    func send(_ messages: [Outgoing]) async throws -> [String] {
-        let ids = messages.map { _ in MessageID.make() }
+    /// Stores messages and returns their ids once they are on disk. A FIFO queue doesn't store what was sent to it in the
+    /// last five minutes, and returns what it returned then.
+    func send(_ messages: [Outgoing]) async throws -> [BrokerStore.Sent] {
         try await context.store.database.write { [context, name] transaction in
             guard let queue = try context.store.queueID(name, transaction) else { throw AWSError.queueDoesNotExist }
             let now = context.clock.now()
-            let stored = try zip(messages, ids).flatMap { message, id in
-                let copy = BrokerStore.Copy(queue: queue, messageID: id, visibleAt: now + message.delay)
-                return try context.store.insert(message.content, copies: [copy], sentAt: now, transaction)
+            var stored: [QueuedMessage] = []
+            let sent = try messages.map { message in
+                if let original = try self.original(of: message, in: queue, now: now, transaction) { return original }
+                let copy = self.copy(
+                    in: queue, visibleAt: now + message.delay, group: message.group,
+                    deduplicationID: message.deduplicationID)
+                stored += try context.store.insert(message.content, copies: [copy], sentAt: now, transaction)
+                let sent = BrokerStore.Sent(messageID: copy.messageID, sequence: stored.last?.sequence ?? 0)
+                try self.remember(sent, message, in: queue, now: now, transaction)
+                return sent
             }
-            transaction.onCommit { self.accept(stored) }
+            if !stored.isEmpty { transaction.onCommit { [stored] in self.accept(stored) } }
+            return sent
         }
-        return ids
+    }
+
+    /// A message as it is stored for this queue.
+    func copy(
+        in queue: Int64, visibleAt: Milliseconds, subscription: String? = nil, group: String?, deduplicationID: String?
+    ) -> BrokerStore.Copy {
+        BrokerStore.Copy(
+            queue: queue, messageID: MessageID.make(), visibleAt: visibleAt, subscription: subscription, group: group,
+            deduplicationID: deduplicationID, isOrdered: record.attributes.isFIFO)
+    }
+
+    /// What a FIFO queue answered to the message of which this one is a duplicate.
+    func original(
+        of message: Outgoing, in queue: Int64, now: Milliseconds, _ transaction: any Transaction
+    ) throws -> BrokerStore.Sent? {
+        guard let id = message.deduplicationID, record.attributes.isFIFO else { return nil }
+        return try context.store.original(
+            of: id, owner: BrokerStore.owner(queue: queue), scope: deduplicationScope(message), now: now, transaction)
+    }
+
+    func remember(
+        _ sent: BrokerStore.Sent, _ message: Outgoing, in queue: Int64, now: Milliseconds,
+        _ transaction: any Transaction
+    ) throws {
+        guard let id = message.deduplicationID, record.attributes.isFIFO else { return }
+        try context.store.remember(
+            sent, deduplicationID: id, owner: BrokerStore.owner(queue: queue), scope: deduplicationScope(message),
+            now: now, transaction)
+    }
+
+    private func deduplicationScope(_ message: Outgoing) -> String {
+        record.attributes.deduplicatesByGroup ? message.group ?? "" : ""
     }
 
     /// Takes over messages that were committed to this queue.
@@ -86,14 +127,16 @@ extension MessageQueue {
     /// Waits until there is a message, at most `wait`; the answer is empty if none came. If the task is cancelled,
     /// because the client has gone, what it would have received is available to others at once.
     func receive(
-        maximum: Int, visibility: Milliseconds, wait: Milliseconds
+        maximum: Int, visibility: Milliseconds, wait: Milliseconds, attempt: String? = nil
     ) async throws -> [QueueState.Delivery] {
         let (id, isFull) = guarded.withLock { guarded in
             guarded.nextReceiver += 1
             return (guarded.nextReceiver, guarded.state.isFull)
         }
-        if isFull, wait == 0 { throw AWSError.overLimit }
-        let request = QueueState.ReceiveRequest(waiter: id, maximum: maximum, visibility: visibility, wait: wait)
+        // As on Amazon: a FIFO queue or a long poll just answers nothing.
+        if isFull, wait == 0, !record.attributes.isFIFO { throw AWSError.overLimit }
+        let request = QueueState.ReceiveRequest(
+            waiter: id, maximum: maximum, visibility: visibility, wait: wait, attempt: attempt)
         let deliveries = await withTaskCancellationHandler {
             await withCheckedContinuation { receiver in enlist(receiver, request) }
         } onCancel: {
@@ -116,12 +159,10 @@ extension MessageQueue {
         _ receiver: CheckedContinuation<[QueueState.Delivery], Never>, _ request: QueueState.ReceiveRequest
     ) {
         // A cancellation may have come before there was anything to cancel.
-        let wait = Task.isCancelled ? 0 : request.wait
-        apply { state, now in
-            state.receive(
-                QueueState.ReceiveRequest(
-                    waiter: request.waiter, maximum: request.maximum, visibility: request.visibility, wait: wait),
-                now: now)
+        var request = request
+        if Task.isCancelled { request.wait = 0 }
+        apply { [request] state, now in
+            state.receive(request, now: now)
         } enlisting: { guarded in
             guarded.receivers[request.waiter] = receiver
         }
@@ -157,20 +198,43 @@ extension MessageQueue {
 // MARK: Deleting and changing visibility
 
 extension MessageQueue {
-    /// Deletes messages, and returns once that is on disk. One that is already gone is no error.
-    func delete(_ handles: [ReceiptHandle]) async throws {
-        let queue = record.id
-        try await context.store.database.write { [store = context.store] transaction in
-            let deleted = try handles.filter {
-                try store.delete($0.sequence, queue: queue, messageID: $0.messageID, transaction)
+    /// Deletes messages, and returns once that is on disk, with an error for each that can't be. One that is already gone
+    /// is no error.
+    @discardableResult
+    func delete(_ handles: [ReceiptHandle]) async throws -> [AWSError?] {
+        let queue = record
+        return try await context.store.database.write { [store = context.store] transaction in
+            var deleted: [Int64] = []
+            let errors: [AWSError?] = try handles.map { handle in
+                if queue.attributes.isFIFO, !self.entitles(handle) {
+                    let isThere = try store.contains(
+                        handle.sequence, queue: queue.id, messageID: handle.messageID, transaction)
+                    return isThere ? .receiptHandleHasExpired(handle.text) : nil
+                }
+                if try store.delete(handle.sequence, queue: queue.id, messageID: handle.messageID, transaction) {
+                    deleted.append(handle.sequence)
+                }
+                return nil
             }
-            guard !deleted.isEmpty else { return }
-            transaction.onCommit {
-                self.metrics.deleted.increment(by: deleted.count)
-                self.apply { $0.deleted(deleted.map(\.sequence), now: $1) }
+            if !deleted.isEmpty {
+                transaction.onCommit { [deleted] in
+                    self.metrics.deleted.increment(by: deleted.count)
+                    self.apply { $0.deleted(deleted, now: $1) }
+                }
             }
+            return errors
         }
     }
+
+    private func entitles(_ handle: ReceiptHandle) -> Bool {
+        guarded.withLock { $0.state.entitles(handle.receipt, to: handle.sequence) }
+    }
+
+    /// Messages that were received and are in another queue now; committed.
+    func left(_ sequences: [Int64]) { apply { $0.left(sequences, now: $1) } }
+
+    /// Takes back what was received but not dealt with.
+    func giveBack(_ deliveries: [QueueState.Delivery]) { apply { $0.giveBack(deliveries, now: $1) } }
 
     struct VisibilityRequest: Sendable {
         let handle: ReceiptHandle
@@ -179,7 +243,7 @@ extension MessageQueue {
 
     /// Changes when messages become visible, and returns once that is on disk; with an error for each that can't be.
     func changeVisibility(_ requests: [VisibilityRequest]) async throws -> [AWSError?] {
-        let queue = record.id
+        let queue = record
         var changes = Changes()
         var errors: [AWSError?] = []
         for request in requests {
@@ -200,7 +264,7 @@ extension MessageQueue {
                     .invalidParameterValue(
                         "Value \(request.timeout / 1000) for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds]."
                     ))
-            case .notFound: errors.append(try await reasonNotFound(request.handle, queue: queue))
+            case .notFound: errors.append(try await reasonNotFound(request.handle, queue: queue.id))
             }
         }
         if !changes.all.isEmpty { try await save(changes, queue: queue) }
@@ -214,11 +278,12 @@ extension MessageQueue {
         var all: [QueueState.Return] { atOnce + later }
     }
 
-    private func save(_ changes: Changes, queue: Int64) async throws {
+    private func save(_ changes: Changes, queue: Record) async throws {
         do {
             try await context.store.database.write { [store = context.store] transaction in
                 let (later, atOnce) = (self.current(changes.later), self.current(changes.atOnce))
-                try store.save(later + atOnce, queue: queue, transaction)
+                try store.save(
+                    later + atOnce, queue: queue.id, isOrdered: queue.attributes.isFIFO, transaction)
                 transaction.onCommit {
                     self.apply { state, now in
                         for change in later { state.changed(change) }

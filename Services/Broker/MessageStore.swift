@@ -10,6 +10,18 @@ extension BrokerStore {
         let messageID: String
         let visibleAt: Milliseconds
         var subscription: String?
+        var group: String?
+        var deduplicationID: String?
+        /// Whether the queue is a FIFO queue.
+        var isOrdered = false
+    }
+
+    /// What a message is answered with that was sent, or that is a duplicate of one that was.
+    struct Sent: Sendable {
+        let messageID: String
+        let sequence: Int64
+        /// In FIFO queues and topics it grows from message to message.
+        var sequenceNumber: String { String(10_000_000_000_000_000_000 + UInt64(sequence)) }
     }
 
     /// Stores a message with all its copies.
@@ -26,16 +38,21 @@ extension BrokerStore {
             """)
         return try copies.enumerated().map { index, copy in
             let sequence = first + Int64(index)
+            let place =
+                copy.isOrdered
+                ? try placeInGroup(copy.group, queue: copy.queue, transaction) : copy.visibleAt
             try transaction.execute(
                 """
                 INSERT INTO messages (sequence, queue_id, visible_at_ms, sent_at_ms, receive_count, body_id, copies,
-                    message_id, subscription)
-                VALUES (\(sequence), \(copy.queue), \(copy.visibleAt), \(sentAt), 0, \(first), \(copies.count),
-                    \(copy.messageID), \(copy.subscription))
+                    message_id, subscription, group_id, deduplication_id, held_until_ms)
+                VALUES (\(sequence), \(copy.queue), \(place), \(sentAt), 0, \(first), \(copies.count),
+                    \(copy.messageID), \(copy.subscription), \(copy.group), \(copy.deduplicationID),
+                    \(copy.isOrdered ? copy.visibleAt : nil))
                 """)
             return QueuedMessage(
                 sequence: sequence, messageID: copy.messageID, visibleAt: copy.visibleAt, sentAt: sentAt,
-                bodyID: first, subscription: copy.subscription, content: content)
+                bodyID: first, subscription: copy.subscription, group: copy.group,
+                deduplicationID: copy.deduplicationID, content: content)
         }
     }
 
@@ -49,14 +66,16 @@ extension BrokerStore {
             if let messageID {
                 """
                 DELETE FROM messages WHERE sequence = \(sequence) AND queue_id = \(queue)
-                AND message_id = \(messageID) RETURNING body_id, copies
+                AND message_id = \(messageID) RETURNING body_id, copies, visible_at_ms, held_until_ms, group_id
                 """
             } else {
                 """
-                DELETE FROM messages WHERE sequence = \(sequence) AND queue_id = \(queue) RETURNING body_id, copies
+                DELETE FROM messages WHERE sequence = \(sequence) AND queue_id = \(queue)
+                RETURNING body_id, copies, visible_at_ms, held_until_ms, group_id
                 """
             }
         guard let row = try transaction.row(matching) else { return false }
+        try promoteNext(after: row, queue: queue, transaction)
         let body: Int64 = try row.get("body_id")
         let copies: Int64 = try row.get("copies")
         if copies == 1 {
@@ -80,14 +99,25 @@ extension BrokerStore {
     }
 
     /// Gives messages their new place.
-    func save(_ returns: [QueueState.Return], queue: Int64, _ transaction: any Transaction) throws {
+    func save(
+        _ returns: [QueueState.Return], queue: Int64, isOrdered: Bool, _ transaction: any Transaction
+    ) throws {
         for change in returns {
-            try transaction.execute(
-                """
-                UPDATE messages SET visible_at_ms = \(change.visibleAt), receive_count = \(change.receiveCount),
-                    first_received_at_ms = \(change.firstReceivedAt)
-                WHERE sequence = \(change.sequence) AND queue_id = \(queue)
-                """)
+            let statement: SQL =
+                if isOrdered {
+                    """
+                    UPDATE messages SET held_until_ms = \(change.visibleAt), receive_count = \(change.receiveCount),
+                        first_received_at_ms = \(change.firstReceivedAt)
+                    WHERE sequence = \(change.sequence) AND queue_id = \(queue)
+                    """
+                } else {
+                    """
+                    UPDATE messages SET visible_at_ms = \(change.visibleAt), receive_count = \(change.receiveCount),
+                        first_received_at_ms = \(change.firstReceivedAt)
+                    WHERE sequence = \(change.sequence) AND queue_id = \(queue)
+                    """
+                }
+            try transaction.execute(statement)
         }
     }
 
@@ -98,7 +128,10 @@ extension BrokerStore {
         _ transaction: any Transaction
     ) throws -> [QueuedMessage] {
         try sequences.compactMap { sequence in
-            try transaction.row(
+            if queue.attributes.isFIFO {
+                return try moveInOrder(sequence, from: queue, to: target, now: now, transaction)
+            }
+            return try transaction.row(
                 """
                 UPDATE messages SET queue_id = \(target), visible_at_ms = \(now), dead_letter_source = \(queue.name)
                 WHERE sequence = \(sequence) AND queue_id = \(queue.id) RETURNING *
@@ -107,23 +140,37 @@ extension BrokerStore {
         }
     }
 
-    /// The next messages of a queue from a position on, with their contents.
-    func page(_ request: QueueState.PageRequest, queue: Int64, _ transaction: any Transaction) throws -> [QueuedMessage]
-    {
-        try transaction.rows(
+    /// The next messages of a queue, with their contents.
+    func page(
+        _ request: QueueState.PageRequest, of queue: QueueRecord, _ transaction: any Transaction
+    ) throws -> QueueState.Page {
+        switch request.start {
+        case .next(let position) where !queue.attributes.isFIFO:
+            try page(from: position, limit: request.limit, queue: queue.id, transaction)
+        case .next(let position):
+            try groups(from: position, limit: request.limit, queue: queue.id, transaction)
+        case .groups(let starts):
+            try rest(of: starts, limit: request.limit, queue: queue.id, transaction)
+        }
+    }
+
+    private func page(
+        from position: Position, limit: Int, queue: Int64, _ transaction: any Transaction
+    ) throws -> QueueState.Page {
+        let messages = try transaction.rows(
             """
             SELECT messages.*, bodies.body, bodies.body_digest, bodies.attributes, bodies.attributes_digest,
                 bodies.hole, bodies.sender, bodies.trace_header
             FROM messages LEFT JOIN bodies ON bodies.id = messages.body_id AND bodies.size <= 8192
             WHERE queue_id = \(queue)
-            AND (visible_at_ms, sequence) >= (\(request.from.visibleAt), \(request.from.sequence))
-            ORDER BY visible_at_ms, sequence LIMIT \(request.limit)
+            AND (visible_at_ms, sequence) >= (\(position.visibleAt), \(position.sequence))
+            ORDER BY visible_at_ms, sequence LIMIT \(limit)
             """
-        ).map { row in
-            var message = try message(row)
-            if try row.get("body", as: String?.self) != nil { message.content = try content(row) }
-            return message
-        }
+        ).map(messageWithContent)
+        let last = messages.count < limit ? nil : messages.last
+        return QueueState.Page(
+            messages: messages,
+            end: last.map { Position(visibleAt: $0.visibleAt, sequence: $0.sequence + 1) })
     }
 
     /// Contents by the id of the body.
@@ -132,13 +179,22 @@ extension BrokerStore {
         return try Dictionary(rows.map { (try $0.get("id"), try content($0)) }, uniquingKeysWith: { first, _ in first })
     }
 
-    private func message(_ row: Row) throws -> QueuedMessage {
-        QueuedMessage(
+    /// A row of `messages` with the columns of its body, which are NULL if the body is too large to be read ahead.
+    func messageWithContent(_ row: Row) throws -> QueuedMessage {
+        var message = try message(row)
+        if try row.get("body", as: String?.self) != nil { message.content = try content(row) }
+        return message
+    }
+
+    func message(_ row: Row) throws -> QueuedMessage {
+        let heldUntil: Milliseconds? = try row.get("held_until_ms")
+        return QueuedMessage(
             sequence: try row.get("sequence"), messageID: try row.get("message_id"),
-            visibleAt: try row.get("visible_at_ms"), sentAt: try row.get("sent_at_ms"),
+            visibleAt: try heldUntil ?? row.get("visible_at_ms"), sentAt: try row.get("sent_at_ms"),
             receiveCount: try row.get("receive_count"), firstReceivedAt: try row.get("first_received_at_ms"),
             bodyID: try row.get("body_id"), subscription: try row.get("subscription"),
-            deadLetterSource: try row.get("dead_letter_source"))
+            deadLetterSource: try row.get("dead_letter_source"), group: try row.get("group_id"),
+            deduplicationID: try row.get("deduplication_id"))
     }
 
     private func content(_ row: Row) throws -> MessageContent {

@@ -1,5 +1,3 @@
-import Foundation
-
 /// The attributes that a client set on a queue, checked, and what they mean. Those not set have Amazon's defaults.
 struct QueueAttributes: Sendable, Equatable {
     /// As they were set, by their names in the protocol.
@@ -19,8 +17,11 @@ struct QueueAttributes: Sendable, Equatable {
         "KmsDataKeyReusePeriodSeconds": Whole(range: 60...86_400, standard: 300),
     ]
     private static let texts: Set<String> = ["Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId"]
-    private static let onlyFIFO: Set<String> = [
-        "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit",
+    /// Attributes that have one of a few values, the first of which is the default.
+    private static let choices: [String: [String]] = ["SqsManagedSseEnabled": ["true", "false"]]
+    private static let fifoChoices: [String: [String]] = [
+        "FifoQueue": ["true"], "ContentBasedDeduplication": ["false", "true"],
+        "DeduplicationScope": ["queue", "messageGroup"], "FifoThroughputLimit": ["perQueue", "perMessageGroupId"],
     ]
     /// What the broker counts or knows itself.
     static let computed: Set<String> = [
@@ -33,26 +34,34 @@ struct QueueAttributes: Sendable, Equatable {
     init(stored values: [String: String]) { self.values = values }
 
     /// Checks what a client wants to set.
-    init(checking values: [String: String]) throws(AWSError) {
+    /// - Parameter isFIFO: whether it is for a FIFO queue; if not given, `FifoQueue` says so.
+    init(checking values: [String: String], isFIFO: Bool? = nil) throws(AWSError) {
+        let isFIFO = isFIFO ?? (values["FifoQueue"]?.lowercased() == "true")
         for (name, value) in values {
             if let whole = Self.wholes[name] {
-                guard let number = Int(value), whole.range.contains(number) else {
-                    throw .invalidAttributeValue(name)
-                }
+                guard let number = Int(value), whole.range.contains(number) else { throw .invalidAttributeValue(name) }
                 self.values[name] = String(number)
             } else if Self.texts.contains(name) {
                 if name == "RedrivePolicy", !value.isEmpty { _ = try RedrivePolicy(value) }
+                if name == "RedriveAllowPolicy", !value.isEmpty { _ = try RedriveAllowPolicy(value) }
                 self.values[name] = value
-            } else if name == "SqsManagedSseEnabled" {
-                guard ["true", "false"].contains(value.lowercased()) else { throw .invalidAttributeValue(name) }
-                self.values[name] = value.lowercased()
-            } else if name == "FifoQueue", value.lowercased() != "true" {
-                throw .invalidAttributeValue(name)
-            } else if Self.onlyFIFO.contains(name) {
-                throw .unsupported("FIFO queues are not available in this version; create a standard queue.")
+            } else if let choices = Self.choices[name] ?? (isFIFO ? Self.fifoChoices[name] : nil) {
+                guard let choice = choices.first(where: { $0.lowercased() == value.lowercased() }) else {
+                    throw .invalidAttributeValue(name)
+                }
+                self.values[name] = choice
             } else {
                 throw .invalidAttributeName(name)
             }
+        }
+    }
+
+    /// Checks what attributes must be together.
+    func checkTogether() throws(AWSError) {
+        if self["FifoThroughputLimit"] == "perMessageGroupId", self["DeduplicationScope"] != "messageGroup" {
+            throw .invalidAttributeValue(
+                "FifoThroughputLimit. Reason: perMessageGroupId is allowed only when DeduplicationScope is messageGroup"
+            )
         }
     }
 
@@ -82,54 +91,34 @@ struct QueueAttributes: Sendable, Equatable {
         if name == "SqsManagedSseEnabled" { return values["KmsMasterKeyId"] == nil ? "true" : "false" }
         // The key's period means something only when there is a key.
         if name == "KmsDataKeyReusePeriodSeconds", values["KmsMasterKeyId"] == nil { return nil }
+        if isFIFO, let choices = Self.fifoChoices[name] { return choices[0] }
         return Self.wholes[name].map { String($0.standard) }
     }
 
     /// Whether there is an attribute of this name at all.
     static func isKnown(_ name: String) -> Bool {
-        wholes[name] != nil || texts.contains(name) || onlyFIFO.contains(name) || computed.contains(name)
-            || name == "SqsManagedSseEnabled"
+        wholes[name] != nil || texts.contains(name) || choices[name] != nil || fifoChoices[name] != nil
+            || computed.contains(name)
     }
 
-    static var settable: [String] { Array(wholes.keys) + Array(texts) + ["SqsManagedSseEnabled"] }
+    static var settable: [String] {
+        Array(wholes.keys) + Array(texts) + Array(choices.keys) + Array(fifoChoices.keys)
+    }
 
+    /// Whether it is a FIFO queue.
+    var isFIFO: Bool { values["FifoQueue"] == "true" }
     var delay: Milliseconds { seconds("DelaySeconds") }
     var visibilityTimeout: Milliseconds { seconds("VisibilityTimeout") }
     var wait: Milliseconds { seconds("ReceiveMessageWaitTimeSeconds") }
     var retention: Milliseconds { seconds("MessageRetentionPeriod") }
     var maximumMessageSize: Int { Int(seconds("MaximumMessageSize") / 1000) }
+    var deduplicatesByContent: Bool { values["ContentBasedDeduplication"] == "true" }
+    /// Whether deduplication ids count for each group by itself.
+    var deduplicatesByGroup: Bool { values["DeduplicationScope"] == "messageGroup" }
+    var redriveAllowPolicy: RedriveAllowPolicy {
+        values["RedriveAllowPolicy"].flatMap { try? RedriveAllowPolicy($0) } ?? .allowAll
+    }
     var redrivePolicy: RedrivePolicy? { values["RedrivePolicy"].flatMap { try? RedrivePolicy($0) } }
 
     private func seconds(_ name: String) -> Milliseconds { (self[name].flatMap { Milliseconds($0) } ?? 0) * 1000 }
-}
-
-/// Where messages go that could not be processed, and after how many receives.
-struct RedrivePolicy: Sendable, Equatable {
-    let queue: String
-    let maxReceiveCount: Int
-
-    /// Reads `{"deadLetterTargetArn": "…", "maxReceiveCount": 5}`; the count may be a string.
-    init(_ json: String) throws(AWSError) {
-        func invalid(_ reason: String) -> AWSError {
-            .invalidParameterValue("Value \(json) for parameter RedrivePolicy is invalid. Reason: \(reason)")
-        }
-        guard let object = try? JSONDecoder().decode(JSONValue.self, from: Data(json.utf8)).object else {
-            throw invalid("It must be a JSON object.")
-        }
-        guard case .string(let arn) = object["deadLetterTargetArn"], let name = ResourceName.queue(fromARN: arn) else {
-            throw invalid("Invalid value for deadLetterTargetArn.")
-        }
-        let count: Int? =
-            switch object["maxReceiveCount"] {
-            case .number(let number): Int(exactly: number)
-            case .string(let text): Int(text)
-            case nil: 10
-            default: nil
-            }
-        guard let count, 1...1000 ~= count else {
-            throw invalid("Invalid value for maxReceiveCount: it must be from 1 to 1000.")
-        }
-        queue = name
-        maxReceiveCount = count
-    }
 }

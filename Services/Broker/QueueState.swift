@@ -12,30 +12,42 @@ typealias Milliseconds = Int64
 ///
 /// The shell commits a change first and then tells the state, in the order of the commits. Only so does the window stay
 /// true to the disk.
+///
+/// What the shell tells is here; what is decided then is in the extension with the decisions, and only they touch the
+/// properties.
 struct QueueState: Sendable {
     var settings: Settings
-    var limits: Limits
+    var limits: Limits { didSet { window.limits = limits } }
+    let isFIFO: Bool
 
-    private(set) var window: QueueWindow
-    private var isLoading = false
-    private var generation = 0
+    var window: any WaitingMessages
+    var isLoading = false
+    var generation = 0
 
-    private(set) var inFlight: [Int64: InFlight] = [:]
-    private var timers = Heap<Timer>()
+    var inFlight: [Int64: InFlight] = [:]
+    var attempts: [String: Attempt] = [:]
+    var timers = Heap<Timer>()
 
-    private var waiters: [Int: Waiter] = [:]
-    private var waiterOrder = Deque<Int>()
-    private var nextReceipt: UInt64
-    private var changes = 0
+    var waiters: [Int: Waiter] = [:]
+    var waiterOrder = Deque<Int>()
+    let receiptSeed: UInt64
+    var nextReceipt: UInt64
+    var changes = 0
 
     /// - Parameters:
     ///   - stored: how many messages the queue has on disk.
     ///   - receiptSeed: where receipts start to count; random, so that one from before a restart matches none.
-    init(settings: Settings, limits: Limits = Limits(), stored: Int = 0, receiptSeed: UInt64) {
+    init(settings: Settings, limits: Limits = Limits(), isFIFO: Bool = false, stored: Int = 0, receiptSeed: UInt64) {
         self.settings = settings
         self.limits = limits
+        self.isFIFO = isFIFO
+        self.receiptSeed = receiptSeed
         nextReceipt = receiptSeed
-        window = QueueWindow(stored: stored)
+        window = Self.window(isFIFO: isFIFO, stored: stored, limits: limits)
+    }
+
+    static func window(isFIFO: Bool, stored: Int, limits: Limits) -> any WaitingMessages {
+        isFIFO ? GroupedWindow(stored: stored, limits: limits) : QueueWindow(stored: stored, limits: limits)
     }
 
     // MARK: What the shell tells
@@ -43,6 +55,10 @@ struct QueueState: Sendable {
     /// Asks for messages. The answer is in the effects, at once or in those of a later call.
     mutating func receive(_ request: ReceiveRequest, now: Milliseconds) -> Effects {
         var effects = advance(to: now)
+        if let deliveries = repeated(request, now) {
+            effects.answers.append(Answer(waiter: request.waiter, deliveries: deliveries))
+            return effects
+        }
         let deadline = now + request.wait
         waiters[request.waiter] = Waiter(request: request, deadline: deadline)
         waiterOrder.append(request.waiter)
@@ -73,7 +89,7 @@ struct QueueState: Sendable {
     /// Messages that were committed to this queue.
     mutating func sent(_ messages: [QueuedMessage], now: Milliseconds) -> Effects {
         var effects = advance(to: now)
-        for message in messages { window.place(message, limits) }
+        for message in messages { window.place(message) }
         serve(now, &effects)
         return effects
     }
@@ -85,12 +101,13 @@ struct QueueState: Sendable {
             let sequence = delivery.message.sequence
             guard let held = inFlight[sequence], held.receipt == delivery.receipt, held.phase == .held else { continue }
             inFlight[sequence] = nil
+            forgetAttempt(of: held)
             var message = held.message
             message.visibleAt = held.storedVisibleAt
             message.receiveCount -= 1
             if message.receiveCount == 0 { message.firstReceivedAt = nil }
             message.content = delivery.message.content
-            window.place(message, limits)
+            window.putBack(message)
         }
         serve(now, &effects)
         tidy()
@@ -101,7 +118,12 @@ struct QueueState: Sendable {
     mutating func deleted(_ sequences: [Int64], now: Milliseconds) -> Effects {
         var effects = advance(to: now)
         for sequence in sequences {
-            if inFlight.removeValue(forKey: sequence) == nil { window.remove(sequence) }
+            if let held = inFlight.removeValue(forKey: sequence) {
+                forgetAttempt(of: held)
+                window.release(held.message)
+            } else {
+                window.remove(sequence)
+            }
         }
         serve(now, &effects)
         tidy()
@@ -115,11 +137,13 @@ struct QueueState: Sendable {
     ) -> (VisibilityChange, Effects) {
         let effects = advance(to: now)
         guard var held = inFlight[sequence] else {
-            return (window.messages[sequence] == nil ? .notFound : .notInFlight, effects)
+            return (window.contains(sequence) ? .notInFlight : .notFound, effects)
         }
         guard held.receipt == receipt else { return (.notFound, effects) }
         guard held.phase == .held else { return (.notInFlight, effects) }
         guard now + timeout <= held.receivedAt + limits.longestVisibility else { return (.tooLong, effects) }
+        forgetAttempt(of: held)
+        held.attempt = nil
         held.deadline = now + timeout
         changes += 1
         held.change = changes
@@ -150,7 +174,7 @@ struct QueueState: Sendable {
             inFlight[change.sequence] = nil
             var message = held.message
             message.visibleAt = change.visibleAt
-            window.place(message, limits)
+            window.putBack(message)
         }
         serve(now, &effects)
         return effects
@@ -159,7 +183,9 @@ struct QueueState: Sendable {
     /// Messages that have left this queue for the dead-letter queue or because they expired; committed.
     mutating func left(_ sequences: [Int64], now: Milliseconds) -> Effects {
         var effects = advance(to: now)
-        for sequence in sequences { inFlight[sequence] = nil }
+        for sequence in sequences {
+            if let held = inFlight.removeValue(forKey: sequence) { window.release(held.message) }
+        }
         serve(now, &effects)
         return effects
     }
@@ -174,13 +200,13 @@ struct QueueState: Sendable {
     }
 
     /// The page that was asked for.
-    mutating func loaded(_ page: [QueuedMessage], for request: PageRequest, now: Milliseconds) -> Effects {
+    mutating func loaded(_ page: Page, for request: PageRequest, now: Milliseconds) -> Effects {
         guard isLoading, request.generation == generation else { return Effects() }
         isLoading = false
         var effects = advance(to: now)
-        // If the window overflowed meanwhile, the page no longer joins on to it; `serve` asks again if need be.
-        if window.horizon == request.from {
-            window.join(page, isLast: page.count < request.limit, limits) { inFlight[$0] != nil }
+        let hidden = window.join(page, for: request.start, now: now) { inFlight[$0] != nil }
+        for message in hidden {
+            hold(message, receipt: 0, receivedAt: now, until: message.visibleAt)
         }
         serve(now, &effects)
         answerImpatient(now, &effects)
@@ -195,8 +221,9 @@ struct QueueState: Sendable {
 
     /// The queue was emptied; committed.
     mutating func purged() {
-        window = QueueWindow(stored: 0)
+        window = Self.window(isFIFO: isFIFO, stored: 0, limits: limits)
         inFlight = [:]
+        attempts = [:]
         isLoading = false
         generation += 1
         tidy()
@@ -219,141 +246,5 @@ struct QueueState: Sendable {
             if !waiters.isEmpty, !isFull { next = min(next ?? front.visibleAt, front.visibleAt) }
         }
         return next
-    }
-
-    // MARK: Decisions
-
-    private mutating func advance(to now: Milliseconds) -> Effects {
-        var effects = Effects()
-        while let timer = timers.min, timer.at <= now {
-            timers.removeMin()
-            guard stands(timer) else { continue }
-            switch timer.owner {
-            case .waiter(let id):
-                waiters[id] = nil
-                effects.answers.append(Answer(waiter: id, deliveries: []))
-            case .message(let sequence):
-                release(sequence, now, &effects)
-            case .load:
-                isLoading = false
-            }
-        }
-        var budget = limits.expiriesAtOnce
-        while budget > 0, let message = window.front(), message.sentAt + settings.retention <= now {
-            window.removeFront(message)
-            leave(message, now)
-            effects.expired.append(message.sequence)
-            budget -= 1
-        }
-        refill(&effects)
-        return effects
-    }
-
-    /// The visibility timeout of a message has ended.
-    private mutating func release(_ sequence: Int64, _ now: Milliseconds, _ effects: inout Effects) {
-        guard var held = inFlight[sequence] else { return }
-        if held.storedVisibleAt == held.deadline {
-            // The disk knows this position since the change of visibility.
-            inFlight[sequence] = nil
-            var message = held.message
-            message.visibleAt = held.deadline
-            window.place(message, limits)
-        } else {
-            held.phase = .leaving
-            changes += 1
-            held.change = changes
-            inFlight[sequence] = held
-            effects.returns.append(held.asReturn(at: now))
-        }
-    }
-
-    private mutating func serve(_ now: Milliseconds, _ effects: inout Effects) {
-        while let waiter = firstWaiter() {
-            let deliveries = take(waiter.request, now, &effects)
-            if deliveries.isEmpty { break }
-            waiters[waiter.request.waiter] = nil
-            effects.answers.append(Answer(waiter: waiter.request.waiter, deliveries: deliveries))
-        }
-        refill(&effects)
-    }
-
-    private mutating func take(_ request: ReceiveRequest, _ now: Milliseconds, _ effects: inout Effects) -> [Delivery] {
-        var deliveries: [Delivery] = []
-        while deliveries.count < request.maximum, inFlight.count < limits.inFlight {
-            guard var message = window.front(), message.visibleAt <= now else { break }
-            window.removeFront(message)
-            if message.sentAt + settings.retention <= now {
-                leave(message, now)
-                effects.expired.append(message.sequence)
-                continue
-            }
-            if let most = settings.maxReceiveCount, message.receiveCount >= most {
-                leave(message, now)
-                effects.redriven.append(message.sequence)
-                continue
-            }
-            message.receiveCount += 1
-            message.firstReceivedAt = message.firstReceivedAt ?? now
-            nextReceipt &+= 1
-            deliveries.append(Delivery(message: message, receipt: nextReceipt))
-            var kept = message
-            kept.content = nil
-            inFlight[message.sequence] = InFlight(
-                message: kept, receipt: nextReceipt, receivedAt: now, deadline: now + request.visibility,
-                storedVisibleAt: message.visibleAt, phase: .held)
-            timers.insert(Timer(at: now + request.visibility, owner: .message(message.sequence)))
-        }
-        return deliveries
-    }
-
-    /// Keeps a message that is about to leave the queue away from receivers until that is on disk.
-    private mutating func leave(_ message: QueuedMessage, _ now: Milliseconds) {
-        var kept = message
-        kept.content = nil
-        inFlight[message.sequence] = InFlight(
-            message: kept, receipt: 0, receivedAt: now, deadline: .max, storedVisibleAt: message.visibleAt,
-            phase: .leaving)
-    }
-
-    /// Receivers who did not want to wait were kept for the page alone.
-    private mutating func answerImpatient(_ now: Milliseconds, _ effects: inout Effects) {
-        guard !isLoading else { return }
-        for (id, waiter) in waiters where waiter.request.wait == 0 {
-            waiters[id] = nil
-            effects.answers.append(Answer(waiter: id, deliveries: []))
-        }
-    }
-
-    private mutating func refill(_ effects: inout Effects) {
-        guard !isLoading, let horizon = window.horizon, window.messages.count < limits.page / 2 else { return }
-        isLoading = true
-        effects.load = PageRequest(from: horizon, limit: limits.page, generation: generation)
-    }
-
-    // MARK: Housekeeping
-
-    private mutating func firstWaiter() -> Waiter? {
-        while let first = waiterOrder.first {
-            if let waiter = waiters[first] { return waiter }
-            waiterOrder.removeFirst()
-        }
-        return nil
-    }
-
-    /// Whether a timer still stands for its owner.
-    private func stands(_ timer: Timer) -> Bool {
-        switch timer.owner {
-        case .waiter(let id): waiters[id]?.deadline == timer.at
-        case .message(let sequence): inFlight[sequence].map { $0.deadline == timer.at && $0.phase == .held } ?? false
-        case .load(let generation): isLoading && generation == self.generation
-        }
-    }
-
-    /// What no longer stands stays until it comes up; when it is the majority, heap and queue are built anew.
-    private mutating func tidy() {
-        if timers.count > 2 * (inFlight.count + waiters.count) + 64 {
-            timers = Heap(timers.unordered.filter { stands($0) })
-        }
-        if waiterOrder.count > 2 * waiters.count + 64 { waiterOrder.removeAll { waiters[$0] == nil } }
     }
 }

@@ -23,6 +23,9 @@ struct QueuedMessage: Sendable {
     var subscription: String?
     /// The queue that this message could not be processed in.
     var deadLetterSource: String?
+    /// The message group. In a FIFO queue each message has one, and its group decides when it may go.
+    var group: String?
+    var deduplicationID: String?
     var content: MessageContent?
 
     var position: Position { Position(visibleAt: visibleAt, sequence: sequence) }
@@ -49,13 +52,23 @@ extension QueueState {
         var retryDelay: Milliseconds = 1000
         /// How long a receiver who does not want to wait is kept for a page that is being read.
         var loadPatience: Milliseconds = 2000
+        /// How long an attempt to receive can be repeated.
+        var attemptInterval: Milliseconds = 300_000
     }
 
     struct ReceiveRequest: Sendable {
         let waiter: Int
         let maximum: Int
         let visibility: Milliseconds
-        let wait: Milliseconds
+        var wait: Milliseconds
+        /// Names this attempt to receive, so that it can be repeated (FIFO queues only).
+        var attempt: String?
+    }
+
+    /// What was delivered to an attempt to receive that has a name.
+    struct Attempt: Sendable {
+        let at: Milliseconds
+        let sequences: [Int64]
     }
 
     /// What the shell must do after a call.
@@ -95,9 +108,30 @@ extension QueueState {
     }
 
     struct PageRequest: Sendable, Equatable {
-        let from: Position
+        enum Start: Sendable, Equatable {
+            /// What comes next in the queue's order.
+            case next(Position)
+            /// What comes next in groups of which the first messages are known.
+            case groups([GroupStart])
+        }
+
+        let start: Start
         let limit: Int
         let generation: Int
+    }
+
+    struct GroupStart: Sendable, Equatable {
+        let group: String
+        let from: Int64
+    }
+
+    /// What was read.
+    struct Page: Sendable {
+        var messages: [QueuedMessage] = []
+        /// Where the next page begins; `nil` if this was the last.
+        var end: Position?
+        /// The groups that have more messages than are on this page.
+        var incomplete: Set<String> = []
     }
 
     enum VisibilityChange: Sendable, Equatable {
@@ -113,6 +147,12 @@ extension QueueState {
         var delayed = 0
         var inFlight = 0
         var oldestSentAt: Milliseconds?
+
+        /// Counts a message that waits in memory.
+        mutating func add(_ message: QueuedMessage, now: Milliseconds) {
+            if message.visibleAt > now { delayed += 1 } else { visible += 1 }
+            oldestSentAt = min(oldestSentAt ?? message.sentAt, message.sentAt)
+        }
     }
 
     struct Waiter: Sendable {
@@ -133,6 +173,8 @@ extension QueueState {
         var phase: Phase
         /// The number of the last return that was asked for.
         var change = 0
+        /// The attempt to receive that it was delivered to, if that can be repeated.
+        var attempt: String?
 
         func asReturn(at visibleAt: Milliseconds) -> Return {
             Return(

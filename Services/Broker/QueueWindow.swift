@@ -1,54 +1,65 @@
 import Collections
 
-/// The waiting messages of a queue: the earliest ones in memory, the others counted.
+/// The waiting messages of a standard queue: the earliest ones in memory, the others counted.
 ///
 /// A message in the window has exactly the position that it has on disk, and every waiting message before the horizon
 /// is in the window.
-struct QueueWindow: Sendable {
-    private(set) var messages: [Int64: QueuedMessage] = [:]
+struct QueueWindow: WaitingMessages {
+    var limits: QueueState.Limits
+    private var messages: [Int64: QueuedMessage] = [:]
     private var order = Heap<Position>()
     private var contentBytes = 0
 
     /// The first position that is not in the window; nothing is beyond if it is `nil`.
-    private(set) var horizon: Position?
-    /// How many messages are beyond the horizon.
+    private var horizon: Position?
     private(set) var beyond = 0
 
     /// - Parameter stored: how many messages are on disk, none of which is in memory yet.
-    init(stored: Int) {
+    init(stored: Int, limits: QueueState.Limits) {
+        self.limits = limits
         guard stored > 0 else { return }
         beyond = stored
         horizon = .first
     }
 
-    /// Takes up a message that waits from now on.
-    mutating func place(_ message: QueuedMessage, _ limits: QueueState.Limits) {
+    var count: Int { messages.count }
+
+    func contains(_ sequence: Int64) -> Bool { messages[sequence] != nil }
+
+    mutating func place(_ message: QueuedMessage) {
         if let horizon, message.position >= horizon {
             beyond += 1
         } else {
-            insert(message, limits)
-            evict(limits)
+            insert(message)
+            evict()
         }
     }
 
-    /// Joins a page from disk, which begins at the horizon. Messages in flight are on the page too, but don't wait.
+    mutating func putBack(_ message: QueuedMessage) { place(message) }
+
+    mutating func release(_ message: QueuedMessage) {}
+
+    mutating func wanted() -> QueueState.PageRequest.Start? {
+        guard let horizon, messages.count < limits.page / 2 else { return nil }
+        return .next(horizon)
+    }
+
     mutating func join(
-        _ page: [QueuedMessage], isLast: Bool, _ limits: QueueState.Limits, unless isInFlight: (Int64) -> Bool
-    ) {
-        for message in page where !isInFlight(message.sequence) {
+        _ page: QueueState.Page, for start: QueueState.PageRequest.Start, now: Milliseconds,
+        unless isInFlight: (Int64) -> Bool
+    ) -> [QueuedMessage] {
+        // If the window overflowed meanwhile, the page no longer joins on to it.
+        guard let horizon, start == .next(horizon) else { return [] }
+        for message in page.messages where !isInFlight(message.sequence) {
             beyond = max(0, beyond - 1)
-            insert(message, limits)
+            insert(message)
         }
-        if isLast {
-            horizon = nil
-            beyond = 0
-        } else if let last = page.last {
-            horizon = Position(visibleAt: last.visibleAt, sequence: last.sequence + 1)
-        }
-        evict(limits)
+        self.horizon = page.end
+        if page.end == nil { beyond = 0 }
+        evict()
+        return []
     }
 
-    /// The earliest message.
     mutating func front() -> QueuedMessage? {
         while let first = order.min {
             if let message = messages[first.sequence], message.position == first { return message }
@@ -57,14 +68,14 @@ struct QueueWindow: Sendable {
         return nil
     }
 
-    /// Takes the earliest message, which `front` has just returned, out.
-    mutating func removeFront(_ message: QueuedMessage) {
+    mutating func takeFront(_ message: QueuedMessage) {
         order.removeMin()
         messages[message.sequence] = nil
         contentBytes -= message.content?.size ?? 0
     }
 
-    /// Forgets a message, wherever it waits.
+    mutating func moveOn() -> Bool { false }
+
     mutating func remove(_ sequence: Int64) {
         if let message = messages.removeValue(forKey: sequence) {
             contentBytes -= message.content?.size ?? 0
@@ -75,7 +86,14 @@ struct QueueWindow: Sendable {
         }
     }
 
-    private mutating func insert(_ message: QueuedMessage, _ limits: QueueState.Limits) {
+    func counts(now: Milliseconds) -> QueueState.Counts {
+        var counts = QueueState.Counts()
+        for message in messages.values { counts.add(message, now: now) }
+        if let horizon, horizon.visibleAt > now { counts.delayed += beyond } else { counts.visible += beyond }
+        return counts
+    }
+
+    private mutating func insert(_ message: QueuedMessage) {
         var message = message
         let size = message.content?.size ?? 0
         if contentBytes + size > limits.contentBytes { message.content = nil } else { contentBytes += size }
@@ -83,7 +101,7 @@ struct QueueWindow: Sendable {
         order.insert(message.position)
     }
 
-    private mutating func evict(_ limits: QueueState.Limits) {
+    private mutating func evict() {
         while messages.count > limits.window, let last = order.popMax() {
             guard let message = messages[last.sequence], message.position == last else { continue }
             messages[last.sequence] = nil

@@ -44,7 +44,8 @@ final class Queues: Sendable {
 
     /// Creates a queue. One that is there with the same attributes is as good.
     func create(_ name: String, attributes: QueueAttributes, tags: [String: String]) async throws {
-        try ResourceName.checkQueue(name)
+        try ResourceName.checkQueue(name, isFIFO: attributes.isFIFO)
+        try attributes.checkTogether()
         try await store.database.write { [store, clock] transaction in
             if let existing = try store.queue(named: name, transaction) {
                 if let difference = existing.attributes.firstDifference(from: attributes) {
@@ -52,7 +53,10 @@ final class Queues: Sendable {
                 }
                 return
             }
-            try self.checkTarget(of: attributes, transaction)
+            if try store.wasDeletedRecently(name, now: clock.now(), transaction) {
+                throw AWSError.queueDeletedRecently
+            }
+            try self.checkTarget(of: attributes, source: name, transaction)
             let record = try store.createQueue(
                 name, attributes: attributes, tags: tags, now: clock.now(), transaction)
             transaction.onCommit {
@@ -65,9 +69,22 @@ final class Queues: Sendable {
     func setAttributes(_ name: String, _ attributes: QueueAttributes) async throws {
         try await store.database.write { [store, clock] transaction in
             guard let existing = try store.queue(named: name, transaction) else { throw AWSError.queueDoesNotExist }
-            try self.checkTarget(of: attributes, transaction)
-            try store.updateQueue(
-                existing.id, attributes: existing.attributes.merging(attributes), now: clock.now(), transaction)
+            let merged = existing.attributes.merging(attributes)
+            try merged.checkTogether()
+            try self.checkTarget(of: attributes, source: name, transaction)
+            try store.updateQueue(existing.id, attributes: merged, now: clock.now(), transaction)
+            guard let updated = try store.queue(named: name, transaction) else { throw AWSError.queueDoesNotExist }
+            transaction.onCommit { self.find(name)?.update(updated) }
+        }
+    }
+
+    /// Changes the tags of a queue.
+    func setTags(_ name: String, _ change: @escaping @Sendable (inout [String: String]) throws -> Void) async throws {
+        try await store.database.write { [store] transaction in
+            guard let existing = try store.queue(named: name, transaction) else { throw AWSError.queueDoesNotExist }
+            var tags = existing.tags
+            try change(&tags)
+            try store.updateQueue(existing.id, tags: tags, transaction)
             guard let updated = try store.queue(named: name, transaction) else { throw AWSError.queueDoesNotExist }
             transaction.onCommit { self.find(name)?.update(updated) }
         }
@@ -109,12 +126,23 @@ final class Queues: Sendable {
         for queue in queues { queue.limitContent(to: share) }
     }
 
-    private func checkTarget(of attributes: QueueAttributes, _ transaction: any Transaction) throws {
+    /// Whether the dead-letter queue is there, is of the same type and takes this queue's messages.
+    private func checkTarget(
+        of attributes: QueueAttributes, source: String, _ transaction: any Transaction
+    ) throws {
         guard let policy = attributes.redrivePolicy else { return }
-        if try store.queueID(policy.queue, transaction) == nil {
-            throw AWSError.invalidParameterValue(
-                "Value \(attributes["RedrivePolicy"] ?? "") for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist."
-            )
+        func invalid(_ reason: String) -> AWSError {
+            .invalidParameterValue(
+                "Value \(attributes["RedrivePolicy"] ?? "") for parameter RedrivePolicy is invalid. Reason: \(reason)")
+        }
+        guard let target = try store.queue(named: policy.queue, transaction) else {
+            throw invalid("Dead letter target does not exist.")
+        }
+        guard target.attributes.isFIFO == source.hasSuffix(ResourceName.fifoSuffix) else {
+            throw invalid("Dead-letter queue must be same type of queue as the source.")
+        }
+        guard target.attributes.redriveAllowPolicy.allows(source) else {
+            throw invalid("The RedriveAllowPolicy of the dead-letter queue does not allow this queue.")
         }
     }
 
@@ -125,9 +153,9 @@ final class Queues: Sendable {
 
     /// Removes what deleted and purged queues left behind, in slices that nobody has to wait for.
     private func sweep() {
-        work.submit { [store, logger] in
+        work.submit { [store, clock, logger] in
             do {
-                while try await store.database.write({ try store.sweep(limit: 200, $0) }) {}
+                while try await store.database.write({ try store.sweep(limit: 200, now: clock.now(), $0) }) {}
             } catch {
                 logger.warning(
                     "cannot remove the messages of deleted queues now; the next start will",

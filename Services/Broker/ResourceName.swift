@@ -3,16 +3,21 @@
 /// The broker has one name space: region and account in an ARN follow the caller and are not looked at when it comes
 /// back, so that a client may use any region.
 enum ResourceName {
-    /// Up to 80 letters, digits, hyphens and underscores.
-    static func checkQueue(_ name: String) throws(AWSError) {
-        if name.hasSuffix(".fifo") {
-            throw .unsupported("FIFO queues are not available in this version; create a standard queue.")
-        }
-        guard isWellFormed(name, longest: 80) else {
+    /// Up to 80 letters, digits, hyphens and underscores; at the end of a FIFO queue's name, and nowhere else, `.fifo`.
+    static func checkQueue(_ name: String, isFIFO: Bool) throws(AWSError) {
+        if isFIFO {
+            guard name.hasSuffix(fifoSuffix), isWellFormed(String(name.dropLast(5)), longest: 75) else {
+                throw .invalidParameterValue(
+                    "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length."
+                )
+            }
+        } else if !isWellFormed(name, longest: 80) {
             throw .invalidParameterValue(
                 "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
         }
     }
+
+    static let fifoSuffix = ".fifo"
 
     /// Up to 256 letters, digits, hyphens and underscores.
     static func checkTopic(_ name: String) throws(AWSError) {

@@ -63,13 +63,21 @@ struct Routes: Sendable {
             let result: XMLWriter
             switch form["Version"] ?? SNSOperations.version {
             case SNSOperations.version: result = try await sns.run(action, form, caller)
+            case SQSQuery.version:
+                namespace = SQSQuery.namespace
+                let path = request.uri.path
+                let run: @Sendable () async throws -> XMLWriter = {
+                    try await SQSQuery.run(action, form, path: path, sqs, caller)
+                }
+                result =
+                    try await action == "ReceiveMessage" ? context.cancelWhenAbandoned(run) : run()
             case STSOperations.version:
                 namespace = STSOperations.namespace
                 result = try STSOperations.run(action, caller, accessKeyID: gatekeeper.key?.id)
             case let version:
                 throw AWSError(
                     code: "NoSuchVersion",
-                    "The version '\(version.prefix(40))' is not known: SNS is 2010-03-31, STS 2011-06-15, and SQS speaks JSON here."
+                    "The version '\(version.prefix(40))' is not known: SNS is 2010-03-31, SQS 2012-11-05, STS 2011-06-15."
                 )
             }
             var xml = XMLWriter()

@@ -46,7 +46,8 @@ extension SQSOperations {
 
     func deleteMessage(_ input: DeleteInput) async throws -> JSONWriter {
         let queue = try queue(input.queueURL)
-        try await queue.delete([ReceiptHandle(input.handle, queue: queue.name)])
+        let errors = try await queue.delete([ReceiptHandle(input.handle, queue: queue.name)])
+        if let error = errors.first ?? nil { throw error }
         return .emptyObject
     }
 
@@ -62,8 +63,15 @@ extension SQSOperations {
                 failed.append(BatchRules.Failure(id: entry.id, error: error))
             }
         }
-        try await queue.delete(handles.map(\.handle))
-        return BatchRules.answer(handles.map(\.id), failed)
+        var successful: [String] = []
+        for (entry, error) in zip(handles, try await queue.delete(handles.map(\.handle))) {
+            if let error {
+                failed.append(BatchRules.Failure(id: entry.id, error: error))
+            } else {
+                successful.append(entry.id)
+            }
+        }
+        return BatchRules.answer(successful, failed)
     }
 
     func changeVisibility(_ input: VisibilityInput) async throws -> JSONWriter {

@@ -3,6 +3,7 @@ import Foundation
 /// Amazon SQS in AWS JSON 1.0: one table from the name of an operation to what it does.
 struct SQSOperations: Sendable {
     let queues: Queues
+    let moves: MoveTasks
 
     /// Takes the body of a request and returns that of the answer.
     typealias Handler = @Sendable (SQSOperations, Data, Caller) async throws -> [UInt8]
@@ -10,6 +11,7 @@ struct SQSOperations: Sendable {
     static let targetPrefix = "AmazonSQS."
 
     static let table: [String: Handler] = [
+        "CancelMessageMoveTask": operation { sqs, input, _ in try await sqs.cancelMoveTask(input) },
         "ChangeMessageVisibility": operation { sqs, input, _ in try await sqs.changeVisibility(input) },
         "ChangeMessageVisibilityBatch": operation { sqs, input, _ in try await sqs.changeVisibilityBatch(input) },
         "CreateQueue": operation { try await $0.createQueue($1, $2) },
@@ -19,12 +21,17 @@ struct SQSOperations: Sendable {
         "GetQueueAttributes": operation { try $0.getQueueAttributes($1, $2) },
         "GetQueueUrl": operation { try $0.getQueueURL($1, $2) },
         "ListDeadLetterSourceQueues": operation { try $0.listDeadLetterSourceQueues($1, $2) },
+        "ListMessageMoveTasks": operation { try await $0.listMoveTasks($1, $2) },
+        "ListQueueTags": operation { sqs, input, _ in try sqs.listQueueTags(input) },
         "ListQueues": operation { try $0.listQueues($1, $2) },
         "PurgeQueue": operation { sqs, input, _ in try await sqs.purgeQueue(input) },
         "ReceiveMessage": operation { try await $0.receiveMessage($1, $2) },
         "SendMessage": operation { try await $0.sendMessage($1, $2) },
         "SendMessageBatch": operation { try await $0.sendMessageBatch($1, $2) },
         "SetQueueAttributes": operation { sqs, input, _ in try await sqs.setQueueAttributes(input) },
+        "StartMessageMoveTask": operation { try await $0.startMoveTask($1, $2) },
+        "TagQueue": operation { sqs, input, _ in try await sqs.tagQueue(input) },
+        "UntagQueue": operation { sqs, input, _ in try await sqs.untagQueue(input) },
     ]
 
     /// Runs an operation.
@@ -141,7 +148,9 @@ extension SQSOperations {
 
     func createQueue(_ input: CreateQueueInput, _ caller: Caller) async throws -> JSONWriter {
         let attributes = try QueueAttributes(checking: input.attributes ?? [:])
-        try await queues.create(input.name, attributes: attributes, tags: input.tags ?? [:])
+        let tags = input.tags ?? [:]
+        try checkTags(tags, of: input.name)
+        try await queues.create(input.name, attributes: attributes, tags: tags)
         return queueURL(input.name, caller)
     }
 
@@ -235,8 +244,10 @@ extension SQSOperations {
     }
 
     func setQueueAttributes(_ input: SetAttributesInput) async throws -> JSONWriter {
-        let attributes = try QueueAttributes(checking: input.attributes)
-        try await queues.setAttributes(ResourceName.queue(fromURL: input.queueURL), attributes)
+        let queue = try queue(input.queueURL)
+        let isFIFO = queue.record.attributes.isFIFO
+        let attributes = try QueueAttributes(checking: input.attributes, isFIFO: isFIFO)
+        try await queues.setAttributes(queue.name, attributes)
         return .emptyObject
     }
 

@@ -8,6 +8,7 @@ extension SQSOperations {
         let attributeNames: [String]?
         let systemAttributeNames: [String]?
         let messageAttributeNames: [String]?
+        let attempt: String?
 
         enum CodingKeys: String, CodingKey {
             case queueURL = "QueueUrl"
@@ -17,6 +18,7 @@ extension SQSOperations {
             case attributeNames = "AttributeNames"
             case systemAttributeNames = "MessageSystemAttributeNames"
             case messageAttributeNames = "MessageAttributeNames"
+            case attempt = "ReceiveRequestAttemptId"
         }
     }
 
@@ -34,10 +36,19 @@ extension SQSOperations {
                 "Value \(wait) for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.")
         }
         if let timeout = input.visibilityTimeout { try checkVisibility(timeout) }
+        if let attempt = input.attempt {
+            guard attributes.isFIFO else { throw AWSError.notForThisType(attempt, "ReceiveRequestAttemptId") }
+            try MessageText.checkToken(attempt, "ReceiveRequestAttemptId")
+        }
+        for name in (input.attributeNames ?? []) + (input.systemAttributeNames ?? []) {
+            guard AttributeSelection.isSystem(name) || QueueAttributes.isKnown(name) else {
+                throw AWSError.invalidAttributeName(name)
+            }
+        }
         let deliveries = try await queue.receive(
             maximum: maximum,
             visibility: input.visibilityTimeout.map { Milliseconds($0) * 1000 } ?? attributes.visibilityTimeout,
-            wait: input.waitSeconds.map { Milliseconds($0) * 1000 } ?? attributes.wait)
+            wait: input.waitSeconds.map { Milliseconds($0) * 1000 } ?? attributes.wait, attempt: input.attempt)
         let selection = AttributeSelection(
             system: Set((input.attributeNames ?? []) + (input.systemAttributeNames ?? [])),
             message: input.messageAttributeNames ?? [])
@@ -46,26 +57,30 @@ extension SQSOperations {
             guard !deliveries.isEmpty else { return }
             json.key("Messages")
             json.array(deliveries) { json, delivery in
-                json.object { write(delivery, from: queue.name, selection, caller, to: &$0) }
+                json.object { write(delivery, from: queue, selection, caller, to: &$0) }
             }
         }
         return json
     }
 
     private func write(
-        _ delivery: QueueState.Delivery, from queue: String, _ selection: AttributeSelection, _ caller: Caller,
+        _ delivery: QueueState.Delivery, from queue: MessageQueue, _ selection: AttributeSelection, _ caller: Caller,
         to json: inout JSONWriter
     ) {
         let message = delivery.message
         guard let content = message.content else { return }
         let (body, digest) = content.rendered(for: message.subscription)
         let handle = ReceiptHandle(
-            queue: queue, sequence: message.sequence, messageID: message.messageID, receipt: delivery.receipt)
+            queue: queue.name, sequence: message.sequence, messageID: message.messageID, receipt: delivery.receipt)
         json.member("MessageId", message.messageID)
         json.member("ReceiptHandle", handle.text)
         json.member("MD5OfBody", digest)
         json.member("Body", body)
-        let system = systemAttributes(message, content, caller).filter { selection.wantsSystem($0.key) }
+        let system =
+            selection.system.isEmpty
+            ? []
+            : systemAttributes(message, content, isFIFO: queue.record.attributes.isFIFO, caller)
+                .filter { selection.wantsSystem($0.key) }
         if !system.isEmpty {
             json.key("Attributes")
             json.object(system) { json, name, value in json.member(name, value) }
@@ -78,7 +93,7 @@ extension SQSOperations {
     }
 
     private func systemAttributes(
-        _ message: QueuedMessage, _ content: MessageContent, _ caller: Caller
+        _ message: QueuedMessage, _ content: MessageContent, isFIFO: Bool, _ caller: Caller
     ) -> [(key: String, value: String)] {
         var attributes = [
             (key: "SenderId", value: content.sender),
@@ -86,6 +101,12 @@ extension SQSOperations {
             (key: "ApproximateReceiveCount", value: String(message.receiveCount)),
             (key: "ApproximateFirstReceiveTimestamp", value: String(message.firstReceivedAt ?? message.sentAt)),
         ]
+        if let group = message.group { attributes.append((key: "MessageGroupId", value: group)) }
+        if let id = message.deduplicationID { attributes.append((key: "MessageDeduplicationId", value: id)) }
+        if isFIFO {
+            let sent = BrokerStore.Sent(messageID: message.messageID, sequence: message.sequence)
+            attributes.append((key: "SequenceNumber", value: sent.sequenceNumber))
+        }
         if let trace = content.traceHeader { attributes.append((key: "AWSTraceHeader", value: trace)) }
         if let source = message.deadLetterSource {
             attributes.append((key: "DeadLetterQueueSourceArn", value: caller.queueARN(source)))
@@ -98,6 +119,14 @@ extension SQSOperations {
 struct AttributeSelection: Sendable {
     let system: Set<String>
     let message: [String]
+
+    /// Whether messages have an attribute of this name, or it is `All`.
+    static func isSystem(_ name: String) -> Bool { systemNames.contains(name) }
+
+    private static let systemNames: Set<String> = [
+        "All", "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp",
+        "SequenceNumber", "MessageDeduplicationId", "MessageGroupId", "AWSTraceHeader", "DeadLetterQueueSourceArn",
+    ]
 
     func wantsSystem(_ name: String) -> Bool { system.contains("All") || system.contains(name) }
 

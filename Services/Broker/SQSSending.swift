@@ -8,6 +8,7 @@ extension SQSOperations {
         let attributes: [String: MessageAttribute]?
         let systemAttributes: [String: MessageAttribute]?
         let deduplicationID: String?
+        let group: String?
 
         enum CodingKeys: String, CodingKey {
             case id = "Id"
@@ -16,6 +17,7 @@ extension SQSOperations {
             case attributes = "MessageAttributes"
             case systemAttributes = "MessageSystemAttributes"
             case deduplicationID = "MessageDeduplicationId"
+            case group = "MessageGroupId"
         }
 
         /// What counts towards the limits.
@@ -47,9 +49,9 @@ extension SQSOperations {
     func sendMessage(_ input: SendMessageInput, _ caller: Caller) async throws -> JSONWriter {
         let queue = try queue(input.queueURL)
         let message = try outgoing(input.message, queue.record.attributes, caller)
-        let ids = try await queue.send([message])
+        let sent = try await queue.send([message])
         var json = JSONWriter()
-        json.object { writeSent(&$0, message.content, input.message, ids[0]) }
+        json.object { writeSent(&$0, message, input.message, sent[0], isFIFO: queue.record.attributes.isFIFO) }
         return json
     }
 
@@ -68,14 +70,14 @@ extension SQSOperations {
                 failed.append(BatchRules.Failure(id: entry.id ?? "", error: error))
             }
         }
-        let ids = accepted.isEmpty ? [] : try await queue.send(accepted.map(\.message))
+        let results = accepted.isEmpty ? [] : try await queue.send(accepted.map(\.message))
         var json = JSONWriter()
         json.object { json in
             json.key("Successful")
-            json.array(zip(accepted, ids)) { json, sent in
+            json.array(zip(accepted, results)) { json, sent in
                 json.object { json in
                     json.member("Id", sent.0.entry.id)
-                    writeSent(&json, sent.0.message.content, sent.0.entry, sent.1)
+                    writeSent(&json, sent.0.message, sent.0.entry, sent.1, isFIFO: attributes.isFIFO)
                 }
             }
             BatchRules.write(failed, to: &json)
@@ -83,11 +85,15 @@ extension SQSOperations {
         return json
     }
 
-    private func writeSent(_ json: inout JSONWriter, _ content: MessageContent, _ input: MessageInput, _ id: String) {
-        json.member("MessageId", id)
-        json.member("MD5OfMessageBody", content.bodyDigest)
-        json.member("MD5OfMessageAttributes", content.attributesDigest)
+    private func writeSent(
+        _ json: inout JSONWriter, _ message: MessageQueue.Outgoing, _ input: MessageInput, _ sent: BrokerStore.Sent,
+        isFIFO: Bool
+    ) {
+        json.member("MessageId", sent.messageID)
+        json.member("MD5OfMessageBody", message.content.bodyDigest)
+        json.member("MD5OfMessageAttributes", message.content.attributesDigest)
         json.member("MD5OfMessageSystemAttributes", Digest.md5(of: input.systemAttributes ?? [:]))
+        if isFIFO { json.member("SequenceNumber", sent.sequenceNumber) }
     }
 
     /// Checks a message against the limits of its queue.
@@ -113,16 +119,55 @@ extension SQSOperations {
             throw .invalidParameterValue(
                 "Value \(delay) for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.")
         }
-        if input.deduplicationID != nil {
+        if queue.isFIFO, let delay = input.delaySeconds, delay > 0 {
+            throw .notForThisType(String(delay), "DelaySeconds")
+        }
+        let content = MessageContent(
+            body: input.body, attributes: attributes, sender: caller.account,
+            traceHeader: try traceHeader(input.systemAttributes ?? [:]))
+        let isDelayedByItself = input.delaySeconds != nil && !queue.isFIFO
+        return MessageQueue.Outgoing(
+            content: content,
+            delay: isDelayedByItself ? Milliseconds(input.delaySeconds ?? 0) * 1000 : queue.delay,
+            group: try group(input, queue), deduplicationID: try deduplicationID(input, queue))
+    }
+
+    /// The one system attribute that there is.
+    private func traceHeader(_ attributes: [String: MessageAttribute]) throws(AWSError) -> String? {
+        var trace: String?
+        for (name, attribute) in attributes {
+            guard name == "AWSTraceHeader", case .text(let text) = attribute.value, attribute.type == "String" else {
+                throw .invalidParameterValue(
+                    "Message system attribute name '\(name.prefix(300))' is invalid: there is AWSTraceHeader, of the type String."
+                )
+            }
+            trace = text
+        }
+        return trace
+    }
+
+    private func group(_ input: MessageInput, _ queue: QueueAttributes) throws(AWSError) -> String? {
+        if let group = input.group {
+            try MessageText.checkToken(group, "MessageGroupId")
+        } else if queue.isFIFO {
+            throw .missingParameter("MessageGroupId")
+        }
+        return input.group
+    }
+
+    /// The deduplication id as it was given, or that of the body's content.
+    private func deduplicationID(_ input: MessageInput, _ queue: QueueAttributes) throws(AWSError) -> String? {
+        if let id = input.deduplicationID {
+            guard queue.isFIFO else { throw .notForThisType(id, "MessageDeduplicationId") }
+            try MessageText.checkToken(id, "MessageDeduplicationId")
+            return id
+        }
+        guard queue.isFIFO else { return nil }
+        guard queue.deduplicatesByContent else {
             throw .invalidParameterValue(
-                "Value \(input.deduplicationID ?? "") for parameter MessageDeduplicationId is invalid. Reason: The request includes a parameter that is not valid for this queue type."
+                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
             )
         }
-        var trace: String?
-        if case .text(let text) = input.systemAttributes?["AWSTraceHeader"]?.value { trace = text }
-        let content = MessageContent(
-            body: input.body, attributes: attributes, sender: caller.account, traceHeader: trace)
-        return MessageQueue.Outgoing(
-            content: content, delay: input.delaySeconds.map { Milliseconds($0) * 1000 } ?? queue.delay)
+        return Digest.sha256(of: input.body)
     }
 }

@@ -14,6 +14,8 @@ struct XMLWriter: Sendable {
         text += "</\(name)>"
     }
 
+    mutating func text(_ value: String) { escape(value) }
+
     /// Puts in what was written elsewhere.
     mutating func append(_ other: XMLWriter) { text += other.text }
 

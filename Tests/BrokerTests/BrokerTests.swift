@@ -211,7 +211,9 @@ struct BrokerTests {
         ("CreateQueue", #"{"QueueName":"a b"}"#, "InvalidParameterValue"),
         ("CreateQueue", #"{"QueueName":"a","Attributes":{"Nope":"1"}}"#, "InvalidAttributeName"),
         ("CreateQueue", #"{"QueueName":"a","Attributes":{"DelaySeconds":"901"}}"#, "InvalidAttributeValue"),
-        ("CreateQueue", #"{"QueueName":"a.fifo"}"#, "AWS.SimpleQueueService.UnsupportedOperation"),
+        ("CreateQueue", #"{"QueueName":"a.fifo"}"#, "InvalidParameterValue"),
+        ("CreateQueue", #"{"QueueName":"a","Attributes":{"FifoQueue":"true"}}"#, "InvalidParameterValue"),
+        ("CreateQueue", #"{"QueueName":"a","Attributes":{"DeduplicationScope":"queue"}}"#, "InvalidAttributeName"),
         ("Frobnicate", "{}", "InvalidAction"),
     ])
     func malformedRequests(operation: String, input: String, code: String) async throws {

@@ -24,6 +24,8 @@ struct QueueSimulation {
     struct Row {
         var visibleAt: Milliseconds
         let sentAt: Milliseconds
+        /// Of a FIFO queue.
+        var group = ""
         var receiveCount = 0
         var firstReceivedAt: Milliseconds?
     }
@@ -37,6 +39,8 @@ struct QueueSimulation {
 
     enum Write {
         case send(delays: [Milliseconds])
+        /// A message from another queue, which has an older sequence.
+        case arrive(Int64)
         case delete([Int64])
         case returns([QueueState.Return], later: Bool)
         case redrive([Int64])
@@ -47,6 +51,7 @@ struct QueueSimulation {
     static let retention: Milliseconds = 200_000
     static let maxReceiveCount = 2
 
+    let isFIFO: Bool
     var random: SeededGenerator
     var now: Milliseconds = 1_000_000
     var state: QueueState
@@ -56,12 +61,15 @@ struct QueueSimulation {
     var deleted: Set<Int64> = []
     var sent = 0
     var nextSequence: Int64 = 1
+    /// Sequences of messages that are in other queues still.
+    var elsewhere: [Int64] = []
     var writes: [Write] = []
     var holdings: [Int64: Holding] = [:]
     var handles: [(sequence: Int64, receipt: UInt64)] = []
     var waiting: [Int: (deadline: Milliseconds, wait: Milliseconds)] = [:]
     var nextWaiter = 0
     var deliveries = 0
+    var repetitions = 0
     var crashes = 0
 
     static var limits: QueueState.Limits {
@@ -78,9 +86,10 @@ struct QueueSimulation {
         QueueState.Settings(retention: retention, maxReceiveCount: maxReceiveCount)
     }
 
-    init(seed: UInt64) {
+    init(seed: UInt64, isFIFO: Bool) {
+        self.isFIFO = isFIFO
         random = SeededGenerator(seed: seed)
-        state = QueueState(settings: Self.settings, limits: Self.limits, receiptSeed: random.next())
+        state = QueueState(settings: Self.settings, limits: Self.limits, isFIFO: isFIFO, receiptSeed: random.next())
     }
 
     // MARK: Operations
@@ -105,21 +114,23 @@ struct QueueSimulation {
         case 60..<63:
             if let waiter = waiting.keys.sorted().randomElement(using: &random) { follow(state.cancel(waiter: waiter)) }
         case 63..<75: pass(.random(in: 0...800, using: &random))
-        case 75..<76: if Int.random(in: 0..<3, using: &random) == 0 { crash() }
+        case 75..<76: if Int.random(in: 0..<2, using: &random) == 0 { crash() }
         case 76..<77: pass(.random(in: 0...30_000, using: &random))
+        case 77..<78: if let sequence = elsewhere.popLast() { writes.append(.arrive(sequence)) }
         default: commitOne()
         }
         check()
     }
 
-    mutating func receive(maximum: Int, wait: Milliseconds) {
+    mutating func receive(maximum: Int, wait: Milliseconds, mayRepeat: Bool = true) {
         nextWaiter += 1
         waiting[nextWaiter] = (now + wait, wait)
-        let visibility = Milliseconds.random(in: 1...1500, using: &random)
-        follow(
-            state.receive(
-                QueueState.ReceiveRequest(waiter: nextWaiter, maximum: maximum, visibility: visibility, wait: wait),
-                now: now), visibility: visibility)
+        var request = QueueState.ReceiveRequest(
+            waiter: nextWaiter, maximum: maximum, visibility: .random(in: 1...1500, using: &random), wait: wait)
+        if isFIFO, mayRepeat, Int.random(in: 0..<3, using: &random) == 0 {
+            request.attempt = ["one", "two", "three"].randomElement(using: &random)
+        }
+        follow(state.receive(request, now: now))
     }
 
     private mutating func changeVisibility(_ handle: (sequence: Int64, receipt: UInt64)) {
@@ -130,7 +141,6 @@ struct QueueSimulation {
         guard case .write(let saved) = change else { return }
         #expect(holdings[handle.sequence]?.receipt == handle.receipt)
         holdings[handle.sequence]?.until = now + timeout
-        if timeout == 0 { holdings[handle.sequence] = nil }
         writes.append(.returns([saved], later: timeout > 0))
     }
 
@@ -158,7 +168,8 @@ struct QueueSimulation {
         waiting = [:]
         holdings = [:]
         state = QueueState(
-            settings: Self.settings, limits: Self.limits, stored: disk.count, receiptSeed: random.next())
+            settings: Self.settings, limits: Self.limits, isFIFO: isFIFO, stored: disk.count,
+            receiptSeed: random.next())
     }
 
     // MARK: The disk
@@ -173,6 +184,11 @@ struct QueueSimulation {
     private mutating func commit(_ write: Write, fails: Bool) {
         switch write {
         case .send(let delays): if !fails { commitSend(delays) }
+        case .arrive(let sequence):
+            if fails { return elsewhere.append(sequence) }
+            sent += 1
+            disk[sequence] = Row(visibleAt: now, sentAt: now, group: someGroup())
+            follow(state.sent(disk[sequence].map { [message(sequence, $0)] } ?? [], now: now))
         case .delete(let sequences):
             guard !fails else { return }
             let present = sequences.filter { disk.removeValue(forKey: $0) != nil }
@@ -201,18 +217,57 @@ struct QueueSimulation {
             follow(state.left(sequences, now: now))
         case .load(let request):
             if fails { return state.loadFailed(request, now: now) }
-            let page = disk.map { sequence, row in message(sequence, row) }
-                .filter { $0.position >= request.from }
-                .sorted { $0.position < $1.position }
-                .prefix(request.limit)
-            follow(state.loaded(Array(page), for: request, now: now))
+            follow(state.loaded(page(request), for: request, now: now))
         }
+    }
+
+    /// One group gets most messages.
+    private mutating func someGroup() -> String {
+        isFIFO ? ["a", "a", "a", "b", "c", "d", "e", "f"].randomElement(using: &random) ?? "" : ""
+    }
+
+    private func page(_ request: QueueState.PageRequest) -> QueueState.Page {
+        switch request.start {
+        case .next(let position) where !isFIFO:
+            let rest = disk.map { sequence, row in message(sequence, row) }.filter { $0.position >= position }
+                .sorted { $0.position < $1.position }
+            let messages = Array(rest.prefix(request.limit))
+            let last = messages.count < request.limit ? nil : messages.last
+            return QueueState.Page(
+                messages: messages,
+                end: last.map { Position(visibleAt: $0.visibleAt, sequence: $0.sequence + 1) })
+        case .next(let position):
+            var heads: [String: Int64] = [:]
+            for (sequence, row) in disk { heads[row.group] = min(heads[row.group] ?? .max, sequence) }
+            let starts = heads.filter { $0.value >= position.sequence }.sorted { $0.value < $1.value }
+                .prefix(2).map { QueueState.GroupStart(group: $0.key, from: $0.value) }
+            var page = rest(of: starts)
+            if starts.count == 2 { page.end = Position(visibleAt: 0, sequence: starts[1].from + 1) }
+            return page
+        case .groups(let starts): return rest(of: starts)
+        }
+    }
+
+    /// The next messages of groups, two of each.
+    private func rest(of starts: [QueueState.GroupStart]) -> QueueState.Page {
+        var page = QueueState.Page()
+        for start in starts {
+            let rest = disk.filter { $0.value.group == start.group && $0.key >= start.from }.sorted { $0.key < $1.key }
+            page.messages += rest.prefix(2).map { message($0.key, $0.value) }
+            if rest.count >= 2 { page.incomplete.insert(start.group) }
+        }
+        return page
     }
 
     private mutating func commitSend(_ delays: [Milliseconds]) {
         var messages: [QueuedMessage] = []
         for delay in delays {
-            let row = Row(visibleAt: now + delay, sentAt: now)
+            if Int.random(in: 0..<8, using: &random) == 0 {
+                elsewhere.append(nextSequence)
+                nextSequence += 1
+            }
+            // In a FIFO queue the delay is the queue's.
+            let row = Row(visibleAt: now + (isFIFO ? 200 : delay), sentAt: now, group: someGroup())
             disk[nextSequence] = row
             messages.append(message(nextSequence, row))
             nextSequence += 1
@@ -238,18 +293,20 @@ struct QueueSimulation {
         QueuedMessage(
             sequence: sequence, messageID: "m\(sequence)", visibleAt: row.visibleAt, sentAt: row.sentAt,
             receiveCount: row.receiveCount, firstReceivedAt: row.firstReceivedAt, bodyID: sequence,
+            group: isFIFO ? row.group : nil,
             content: MessageContent(body: "body \(sequence)", attributes: [:], sender: "me"))
     }
 
     // MARK: What follows, and what must be so
 
-    private mutating func follow(_ effects: QueueState.Effects, visibility: Milliseconds? = nil) {
+    private mutating func follow(_ effects: QueueState.Effects) {
         for answer in effects.answers {
             guard let waiter = waiting.removeValue(forKey: answer.waiter) else {
                 Issue.record("waiter \(answer.waiter) was answered twice")
                 continue
             }
             if answer.deliveries.isEmpty, waiter.wait > 0 { continue }
+            if isFIFO { checkOrder(answer.deliveries) }
             for delivery in answer.deliveries { accept(delivery) }
         }
         if !effects.returns.isEmpty { writes.append(.returns(effects.returns, later: false)) }
@@ -269,6 +326,12 @@ struct QueueSimulation {
         #expect(row.visibleAt <= now, "message \(sequence) was delivered before its time")
         #expect(delivery.message.receiveCount == row.receiveCount + 1)
         #expect(row.receiveCount < Self.maxReceiveCount, "a message was delivered too often")
+        if isFIFO, let holding = holdings[sequence], holding.receipt == delivery.receipt {
+            // The same attempt again.
+            repetitions += 1
+            holdings[sequence]?.until = state.inFlight[sequence]?.deadline ?? now
+            return
+        }
         if let holding = holdings[sequence] {
             #expect(holding.until <= now, "message \(sequence) was delivered to two receivers at once")
         }
@@ -282,8 +345,23 @@ struct QueueSimulation {
         handles.append((sequence, delivery.receipt))
     }
 
+    /// In a FIFO queue a receiver gets the first messages of a group, in their order, and nobody else has any of it.
+    private func checkOrder(_ deliveries: [QueueState.Delivery]) {
+        for (group, delivered) in Dictionary(grouping: deliveries, by: { $0.message.group ?? "" }) {
+            let got = delivered.map(\.message.sequence)
+            if delivered.allSatisfy({ holdings[$0.message.sequence]?.receipt == $0.receipt }) { continue }
+            #expect(got == got.sorted(), "group \(group) was delivered out of order")
+            for (sequence, row) in disk where row.group == group && !got.contains(sequence) {
+                #expect(holdings[sequence].map { $0.until <= now } ?? true, "group \(group) wasn't locked")
+                if row.sentAt + Self.retention > now {
+                    #expect(sequence > got.max() ?? 0, "message \(sequence) of group \(group) was overtaken")
+                }
+            }
+        }
+    }
+
     private mutating func check() {
-        #expect(state.windowCount <= Self.limits.window)
+        #expect(state.windowCount <= (isFIFO ? 2 * Self.limits.window + 16 : Self.limits.window))
         #expect(state.inFlight.count <= Self.limits.inFlight + Self.limits.window)
         for (waiter, asked) in waiting where asked.wait > 0 {
             #expect(asked.deadline + Self.limits.loadPatience >= now, "waiter \(waiter) was forgotten")
@@ -298,11 +376,20 @@ struct QueueSimulation {
         while !writes.isEmpty { commit(writes.removeFirst(), fails: false) }
     }
 
-    /// What the model says can be had now.
+    /// What the model says can be had now; of a FIFO queue, the first messages of groups that nobody has any of.
     var deliverable: [Int64] {
-        disk.filter { sequence, row in
-            row.visibleAt <= now && (holdings[sequence]?.until ?? 0) <= now && row.sentAt + Self.retention > now
-                && row.receiveCount < Self.maxReceiveCount
-        }.map(\.key)
+        let alive = disk.filter { $0.value.sentAt + Self.retention > now }
+        let free = alive.filter { sequence, row in
+            row.visibleAt <= now && (holdings[sequence]?.until ?? 0) <= now && row.receiveCount < Self.maxReceiveCount
+        }
+        guard isFIFO else { return Array(free.keys) }
+        return Dictionary(grouping: alive.keys) { alive[$0]?.group ?? "" }.values.compactMap { group in
+            let isLocked = group.contains { sequence in
+                holdings[sequence].map { $0.until > now } ?? false
+                    || alive[sequence].map { $0.receiveCount > 0 && $0.visibleAt > now } ?? false
+            }
+            guard let first = group.min(), !isLocked, free[first] != nil else { return nil }
+            return first
+        }
     }
 }
