@@ -62,13 +62,18 @@ struct FormParameters: Sendable {
     /// The names of the parameters up to the first dot.
     var names: Set<String> { Set(values.keys.map { String($0.prefix { $0 != "." }) }) }
 
-    /// The items of `Name.1.…`, `Name.2.…`, in order.
+    /// The items of `Name.1.…`, `Name.2.…`, in order. One that is alone may go without its number, as in the API
+    /// reference's examples.
     func numbered(_ name: String) -> [FormParameters] {
         var items: [Int: [String: String]] = [:]
         for (key, value) in values where key.hasPrefix(name + ".") {
-            let parts = key.dropFirst(name.count + 1).split(separator: ".", maxSplits: 1)
-            guard let index = parts.first.flatMap({ Int($0) }) else { continue }
-            items[index, default: [:]][parts.count > 1 ? String(parts[1]) : ""] = value
+            let rest = key.dropFirst(name.count + 1)
+            let parts = rest.split(separator: ".", maxSplits: 1)
+            if let index = parts.first.flatMap({ Int($0) }) {
+                items[index, default: [:]][parts.count > 1 ? String(parts[1]) : ""] = value
+            } else {
+                items[0, default: [:]][String(rest)] = value
+            }
         }
         return items.sorted { $0.key < $1.key }.map { FormParameters($0.value) }
     }

@@ -115,7 +115,10 @@ struct Routes: Sendable {
         } catch let problem as Problem where problem.status == .contentTooLarge {
             throw AWSError(
                 code: "RequestEntityTooLarge", "The request is larger than \(Self.largestBody) bytes.", status: 413)
-        } catch is Problem {
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            // The client stopped in the middle, or what it sent is no HTTP.
             throw AWSError(code: "IncompleteBody", "The body ended before its end; send it again.")
         }
     }

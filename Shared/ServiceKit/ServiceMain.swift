@@ -45,6 +45,7 @@ public enum ServiceMain {
         }
         // A reader of our output or a peer that goes away is an error of that write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        self.allowManyConnections()
         do {
             let configuration = try ServiceConfiguration(service: name, defaultPort: defaultPort)
             try await self.serve(configuration, openAPI: openAPI, build: build)
@@ -93,6 +94,20 @@ public enum ServiceMain {
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
             throw StartError.portTaken(host: configuration.host, port: configuration.port)
         }
+    }
+
+    /// Each connection is an open file, of which a program may have 1,024 unless it asks for more.
+    private static func allowManyConnections() {
+        #if canImport(Glibc)
+            let openFiles = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        #else
+            let openFiles = RLIMIT_NOFILE
+        #endif
+        var limit = rlimit()
+        guard getrlimit(openFiles, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
+        limit.rlim_cur = limit.rlim_max
+        // Where it is refused, as macOS does without a bound, the limit stays what it was.
+        _ = setrlimit(openFiles, &limit)
     }
 
     private enum StartError: Error, CustomStringConvertible {
