@@ -58,6 +58,21 @@ import Testing
         #expect(!folder.isInUse())
     }
 
+    @Test func aShellGetsWhatAWSNeedsAndNothingElse() throws {
+        let keys = Keys(values: [
+            "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "a/b+c=", "PAYMENT_WEBHOOK_SECRET": "whsec_x",
+        ])
+        #expect(
+            keys.exports(endpoint: "http://127.0.0.1:5566") == """
+                export AWS_ENDPOINT_URL='http://127.0.0.1:5566'
+                export AWS_REGION='us-east-1'
+                export AWS_DEFAULT_REGION='us-east-1'
+                export AWS_ACCESS_KEY_ID='id'
+                export AWS_SECRET_ACCESS_KEY='a/b+c='
+                unset AWS_SESSION_TOKEN
+                """)
+    }
+
     @Test func keysAreMadeOnceAndForTheOwnerAlone() throws {
         let made = try Keys.loadOrMake(path: folder.keysPath)
         #expect(try Keys.loadOrMake(path: folder.keysPath) == made)

@@ -45,6 +45,8 @@ enum ServiceTable {
 /// Where the services of a stack listen.
 struct Addresses: Sendable, Equatable {
     static let host = "127.0.0.1"
+    /// Any would do for the broker.
+    static let region = "us-east-1"
 
     let portOffset: Int
 
@@ -80,7 +82,7 @@ struct Addresses: Sendable, Equatable {
             "PORT": String(port(of: entry)),
             "DATABASE_URL": "sqlite:\(data)/\(entry.name).sqlite",
             "AWS_ENDPOINT_URL": try url(of: "broker"),
-            "AWS_REGION": "us-east-1",
+            "AWS_REGION": Self.region,
             "AWS_SESSION_TOKEN": nil,
             "OTEL_SERVICE_NAME": entry.name,
         ]
