@@ -78,6 +78,13 @@ let system = Target.Dependency.product(name: "SystemPackage", package: "swift-sy
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 
+/// Read from the checkout by the tests that run them.
+let pythonTests =
+    [
+        "access", "cli", "crash", "fifo", "filters", "frameworks", "malformed", "messages", "notifications", "query",
+        "queues", "redrive", "topics",
+    ].map { "test_\($0).py" } + ["broker_process.py", "conftest.py", "workers.py"]
+
 let package = Package(
     name: "async-shop",
     platforms: [.macOS(.v15)],
@@ -160,6 +167,9 @@ let package = Package(
                     system,
                 ],
                 path: "Tests/SystemTests", swiftSettings: strict),
+            .testTarget(
+                name: "ConformanceTests", dependencies: ["Broker", "TestSupport", subprocess, system],
+                path: "Tests/ConformanceTests", exclude: pythonTests, swiftSettings: strict),
             .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: strict),
         ],
     ].flatMap { $0 }

@@ -1,0 +1,18 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What the clients that people use make of the broker: boto3, the `aws` command, Celery and Dramatiq, and raw sockets
+/// for what no client would send. The tests are in Python, where these clients are; each file gets a broker of its own.
+@Suite("Clients from elsewhere") struct ConformanceTests {
+    @Test("A file of tests", arguments: PythonTests.files) func file(name: String) async throws {
+        let outcomes = try await withTemporaryFolder { folder in
+            try await PythonTests.run(name, report: folder.appending(path: "report"))
+        }
+        #expect(!outcomes.isEmpty, "no test ran in \(name)")
+        for outcome in outcomes {
+            print("\(outcome.outcome == .passed ? "✔" : "✘") \(outcome.test) (\(outcome.seconds.formatted()) s)")
+            if outcome.outcome != .passed { Issue.record("\(outcome.test) \(outcome.outcome)\n\(outcome.text)") }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Foundation
+import Subprocess
+import SystemPackage
+
+/// Runs files of Python tests with pytest from `.build/venv`, which `deploy/test` makes.
+enum PythonTests {
+    /// What became of one test, as `conftest.py` writes it.
+    struct Outcome: Decodable, Sendable {
+        enum Kind: String, Decodable, Sendable {
+            case passed, failed, skipped
+        }
+
+        let test: String
+        let outcome: Kind
+        let seconds: Double
+        /// What went wrong, with the end of the broker's log.
+        let text: String
+    }
+
+    private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
+
+    static let files = [
+        "test_access.py", "test_cli.py", "test_crash.py", "test_fifo.py", "test_filters.py", "test_frameworks.py",
+        "test_malformed.py", "test_messages.py", "test_notifications.py", "test_query.py", "test_queues.py",
+        "test_redrive.py", "test_topics.py",
+    ]
+
+    /// - Parameter report: a file that isn't there yet.
+    static func run(_ file: String, report: URL) async throws -> [Outcome] {
+        // Standardizing the path would resolve the link, and lose the virtual environment.
+        let root = folder.deletingLastPathComponent().deletingLastPathComponent()
+        let python = root.appending(path: ".build/venv/bin/python").path
+        guard FileManager.default.isExecutableFile(atPath: python) else {
+            throw PythonTestsError("There is no \(python); deploy/test makes it.")
+        }
+        var environment: [Subprocess.Environment.Key: String?] = [
+            "BROKER": try broker(), "REPORT": report.path, "PYTHONDONTWRITEBYTECODE": "1",
+        ]
+        // What is set for real services must not decide a test.
+        for name in ProcessInfo.processInfo.environment.keys where name.hasPrefix("AWS_") {
+            environment[.init(stringLiteral: name)] = .some(nil)
+        }
+        let result = try await Subprocess.run(
+            .path(FilePath(python)), arguments: ["-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "-q", file],
+            environment: .inherit.updating(environment), workingDirectory: FilePath(folder.path),
+            output: .string(limit: 1 << 20), error: .combinedWithOutput)
+        let lines = (try? String(contentsOf: report, encoding: .utf8))?.split(separator: "\n") ?? []
+        let outcomes = try lines.map { try JSONDecoder().decode(Outcome.self, from: Data($0.utf8)) }
+        // Tests that failed say so themselves; anything else, such as a file that can't be read, is said here.
+        guard result.terminationStatus.isSuccess || outcomes.contains(where: { $0.outcome != .passed }) else {
+            throw PythonTestsError("pytest ended with \(result.terminationStatus):\n\(result.standardOutput)")
+        }
+        return outcomes
+    }
+
+    /// The broker's executable, which was built beside the tests.
+    private static func broker() throws -> String {
+        let tests = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        var folder = tests.deletingLastPathComponent()
+        while folder.path != "/" {
+            let file = folder.appending(path: "broker").path
+            if FileManager.default.isExecutableFile(atPath: file) { return file }
+            folder = folder.deletingLastPathComponent()
+        }
+        throw PythonTestsError("There is no broker beside \(tests.path); run swift build first.")
+    }
+}
+
+/// Why the tests can't be run.
+struct PythonTestsError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
