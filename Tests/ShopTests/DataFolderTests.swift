@@ -63,14 +63,11 @@ import Testing
             "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "a/b+c=", "PAYMENT_WEBHOOK_SECRET": "whsec_x",
         ])
         #expect(
-            keys.exports(endpoint: "http://127.0.0.1:5566") == """
-                export AWS_ENDPOINT_URL='http://127.0.0.1:5566'
-                export AWS_REGION='us-east-1'
-                export AWS_DEFAULT_REGION='us-east-1'
-                export AWS_ACCESS_KEY_ID='id'
-                export AWS_SECRET_ACCESS_KEY='a/b+c='
-                unset AWS_SESSION_TOKEN
-                """)
+            keys.exports(endpoint: "http://127.0.0.1:5566") == [
+                "export AWS_ENDPOINT_URL='http://127.0.0.1:5566'", "export AWS_REGION='us-east-1'",
+                "export AWS_DEFAULT_REGION='us-east-1'", "export AWS_ACCESS_KEY_ID='id'",
+                "export AWS_SECRET_ACCESS_KEY='a/b+c='", "unset AWS_SESSION_TOKEN",
+            ])
     }
 
     @Test func keysAreMadeOnceAndForTheOwnerAlone() throws {

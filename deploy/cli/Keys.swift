@@ -44,8 +44,8 @@ struct Keys: Sendable, Equatable {
         return "# The secrets of this shop, made at its first start. Keep them to yourself.\n" + lines.joined()
     }
 
-    /// What makes a shell's `aws` speak to the broker at `endpoint`.
-    func exports(endpoint: String) -> String {
+    /// The lines that make a shell's `aws` speak to the broker at `endpoint`.
+    func exports(endpoint: String) -> [String] {
         let region = Addresses.region
         let variables = [
             ("AWS_ENDPOINT_URL", endpoint), ("AWS_REGION", region), ("AWS_DEFAULT_REGION", region),
@@ -53,7 +53,7 @@ struct Keys: Sendable, Equatable {
             ("AWS_SECRET_ACCESS_KEY", values["AWS_SECRET_ACCESS_KEY"] ?? ""),
         ]
         // A token of the caller's own account would be sent along with these keys.
-        return (variables.map { "export \($0)='\($1)'" } + ["unset AWS_SESSION_TOKEN"]).joined(separator: "\n")
+        return variables.map { "export \($0)='\($1)'" } + ["unset AWS_SESSION_TOKEN"]
     }
 
     private static func load(path: String) throws -> Keys? {

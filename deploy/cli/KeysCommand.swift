@@ -21,6 +21,6 @@ struct KeysCommand: AsyncParsableCommand {
         guard export else { return }
         let running = try StackFile.read(from: stack.folder.stackPath)
         let addresses = try Addresses(portOffset: stack.portOffset ?? running?.portOffset ?? 0)
-        try Standard().line(keys.exports(endpoint: addresses.url(of: "broker")))
+        try keys.exports(endpoint: addresses.url(of: "broker")).forEach(Standard().line)
     }
 }
