@@ -72,6 +72,7 @@ let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -108,6 +109,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -145,9 +147,12 @@ let package = Package(
         [
             .executableTarget(
                 name: "Shop",
-                dependencies: [argumentParser, histogram, httpClient, nio, subprocess, system, unixSignals],
+                dependencies: [
+                    "AWSSignature", argumentParser, histogram, httpClient, nio, nioPosix, nioSSL, subprocess, system,
+                    unixSignals,
+                ],
                 path: "deploy/cli", swiftSettings: strict, linkerSettings: compact),
-            tests("Shop", [subprocess]),
+            tests("Shop", [nio, subprocess]),
         ],
 
         // Tests

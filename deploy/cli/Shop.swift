@@ -8,6 +8,7 @@ struct ShopCommand: AsyncParsableCommand {
         abstract: "Runs the shop, places orders, and follows them through the services.",
         subcommands: [
             UpCommand.self, OrderCommand.self, StatusCommand.self, MemoryCommand.self, KeysCommand.self,
+            LoadCommand.self,
         ])
 }
 
