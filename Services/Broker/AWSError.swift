@@ -154,6 +154,12 @@ extension AWSError {
 extension AWSError {
     static let noTopic = AWSError(code: "NotFound", "Topic does not exist", status: 404)
     static let noSubscription = AWSError(code: "NotFound", "Subscription does not exist", status: 404)
+    static let noResource = AWSError(code: "ResourceNotFound", "Resource does not exist", status: 404)
+    static let tagLimit = AWSError(
+        code: "TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded")
+    static func authorization(_ message: String) -> AWSError {
+        AWSError(code: "AuthorizationError", message, status: 403)
+    }
     static func invalidParameter(_ message: String) -> AWSError {
         AWSError(code: "InvalidParameter", "Invalid parameter: \(message)")
     }

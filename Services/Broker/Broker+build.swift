@@ -19,10 +19,12 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
     let work = BackgroundWork()
     let queues = Queues(store: store, clock: clock, work: work, logger: chassis.logger)
     try await queues.open()
-    let topics = Topics(store: store, queues: queues, clock: clock)
+    let identity = try await store.signingIdentity()
+    let topics = Topics(store: store, queues: queues, identity: identity, clock: clock, work: work)
     try await topics.open()
+    let sender = HTTPSender(topics: topics, account: account, clock: clock, logger: chassis.logger)
     chassis.telemetry.metrics.beforeText {
-        for queue in queues.all { queue.updateMetrics() }
+        for queue in queues.withDeliveries { queue.updateMetrics() }
     }
 
     // A line for each request would be most of the broker's work.
@@ -33,7 +35,7 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
         sqs: SQSOperations(queues: queues, moves: moves), sns: SNSOperations(topics: topics), account: account,
         gatekeeper: gatekeeper
     ).add(to: router)
-    return Assembly(router: router, services: [work])
+    return Assembly(router: router, services: [work, sender])
 }
 
 extension Gatekeeper {

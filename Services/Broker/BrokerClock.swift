@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import Synchronization
 
 /// Time as the broker sees it.
 protocol BrokerClock: Sendable {
@@ -27,5 +28,48 @@ struct SystemClock: BrokerClock {
         // A millisecond is added because `now` is cut off to whole ones: an early call would find nothing due.
         let delay = TimeAmount.milliseconds(max(0, time - now()) + 1)
         MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: delay, action)
+    }
+}
+
+extension BrokerClock {
+    /// Returns at that time, or when the task is cancelled.
+    func sleep(until time: Milliseconds) async {
+        guard time > now() else { return }
+        let alarm = Alarm()
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { sleeper in
+                alarm.set(for: sleeper)
+                call(at: time) { alarm.ring() }
+            }
+        } onCancel: {
+            alarm.ring()
+        }
+    }
+}
+
+/// Wakes one sleeper once, whoever rings first.
+private final class Alarm: Sendable {
+    private struct State {
+        var hasRung = false
+        var sleeper: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+
+    func set(for sleeper: CheckedContinuation<Void, Never>) {
+        let hasRung = state.withLock { state in
+            if !state.hasRung { state.sleeper = sleeper }
+            return state.hasRung
+        }
+        if hasRung { sleeper.resume() }
+    }
+
+    func ring() {
+        let sleeper = state.withLock { state in
+            state.hasRung = true
+            defer { state.sleeper = nil }
+            return state.sleeper
+        }
+        sleeper?.resume()
     }
 }

@@ -11,7 +11,7 @@ struct BrokerStore: Sendable {
 
     /// Opens the database, creating it if it isn't there.
     static func open(url: String) async throws -> BrokerStore {
-        let database = try await Databases.open(url: url, migrations: migrations)
+        let database = try await Databases.open(url: url, migrations: migrations + topicMigrations)
         let ceiling = try await database.read { transaction in
             try transaction.row("SELECT ceiling FROM sequences")?.get("ceiling", as: Int64.self) ?? 0
         }

@@ -31,6 +31,10 @@ final class Gatekeeper: Sendable {
         self.now = now
     }
 
+    static func isSigned(_ request: Request) -> Bool {
+        request.headers[.authorization] != nil || request.uri.query?.contains("X-Amz-Signature=") == true
+    }
+
     /// Checks the signature of a request.
     /// - Throws: what Amazon answers.
     func admit(_ request: Request, body: Data) throws(AWSError) {

@@ -39,6 +39,9 @@ final class MessageQueue: Sendable {
 
     var record: Record { guarded.withLock(\.record) }
 
+    /// Whether it was deleted.
+    var isClosed: Bool { guarded.withLock(\.isClosed) }
+
     func counts() -> QueueState.Counts {
         let now = context.clock.now()
         return guarded.withLock { $0.state.counts(now: now) }

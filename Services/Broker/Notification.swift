@@ -4,29 +4,36 @@ import Foundation
 struct Notification: Sendable {
     let messageID: String
     let message: String
+    /// What subscribers of a kind get instead of the message, if it was published with a structure.
+    var variants: [Subscription.Kind: String] = [:]
     let subject: String?
     let attributes: [String: MessageAttribute]
 
+    func message(for kind: Subscription.Kind) -> String { variants[kind] ?? message }
+
     /// The message as its body, with its attributes.
-    func raw(sender: String) -> MessageContent {
-        MessageContent(body: message, attributes: attributes, sender: sender)
+    func raw(for kind: Subscription.Kind, sender: String) -> MessageContent {
+        MessageContent(body: message(for: kind), attributes: attributes, sender: sender)
     }
 
     /// The message in the JSON that a topic wraps it in. The id of the subscription, which ends the address to
-    /// unsubscribe at, is left open, so that all subscribers share the text.
-    func enveloped(topic: String, at time: Milliseconds, caller: Caller) -> MessageContent {
-        let date = Date(timeIntervalSince1970: Double(time) / 1000)
-        let timestamp = date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
-        let arn = caller.topicARN(topic)
-        var json = JSONWriter(capacity: message.utf8.count + 1024)
+    /// unsubscribe at, is left open, so that all subscribers share the text; the signature doesn't cover it.
+    func enveloped(for kind: Subscription.Kind, topic: TopicEnvelope) throws -> MessageContent {
+        let message = message(for: kind)
+        let (arn, caller) = (topic.arn, topic.caller)
+        let signature = try topic.sign(
+            [("Message", message), ("MessageId", messageID)] + (subject.map { [("Subject", $0)] } ?? []) + [
+                ("Timestamp", topic.timestamp), ("TopicArn", arn), ("Type", EnvelopeType.notification.rawValue),
+            ])
+        var json = JSONWriter(capacity: message.utf8.count + 1536)
         var hole = 0
         json.object { json in
-            json.member("Type", "Notification")
+            json.member("Type", EnvelopeType.notification.rawValue)
             json.member("MessageId", messageID)
             json.member("TopicArn", arn)
             json.member("Subject", subject)
             json.member("Message", message)
-            json.member("Timestamp", timestamp)
+            topic.writeSignature(signature, to: &json)
             json.member("UnsubscribeURL", "\(caller.baseURL)/?Action=Unsubscribe&SubscriptionArn=\(arn):")
             // Right before the quotation mark that was written last.
             hole = json.bytes.count - 1
@@ -47,71 +54,76 @@ struct Notification: Sendable {
     }
 }
 
-/// A queue's subscription of a topic.
-struct Subscription: Sendable {
-    let id: String
+/// What an envelope is about: its first member, and a header of the request that delivers it.
+enum EnvelopeType: String, Sendable {
+    case notification = "Notification"
+    case subscriptionConfirmation = "SubscriptionConfirmation"
+    case unsubscribeConfirmation = "UnsubscribeConfirmation"
+
+    /// The type of an envelope that the broker has written.
+    init?(of envelope: String) {
+        let start = #"{"Type":""#
+        guard envelope.hasPrefix(start) else { return nil }
+        self.init(rawValue: String(envelope.dropFirst(start.count).prefix { $0 != "\"" }))
+    }
+}
+
+/// What the envelopes of one topic, written for one request, have in common. Reference: "Verifying the signatures of
+/// Amazon SNS messages".
+struct TopicEnvelope: Sendable {
     let topic: String
-    /// The ARN of the queue, as the subscriber gave it.
-    let endpoint: String
-    /// As they were set.
-    let attributes: [String: String]
+    let version: SigningIdentity.Version
+    let identity: SigningIdentity
+    let caller: Caller
+    let timestamp: String
 
-    let queue: String
-    let filter: FilterPolicy?
-    let isRaw: Bool
-
-    static let protocolName = "sqs"
-
-    init(id: String, topic: String, endpoint: String, attributes: [String: String]) throws(AWSError) {
-        guard let queue = ResourceName.queue(fromARN: endpoint) else { throw .invalidParameter("SQS endpoint ARN") }
-        try Self.check(attributes)
-        self.id = id
+    init(
+        topic: String, version: SigningIdentity.Version, identity: SigningIdentity, caller: Caller, now: Milliseconds
+    ) {
         self.topic = topic
-        self.endpoint = endpoint
-        self.attributes = attributes
-        self.queue = queue
-        let scope = attributes["FilterPolicyScope"].flatMap(FilterPolicy.Scope.init) ?? .attributes
-        if let policy = attributes["FilterPolicy"], !policy.isEmpty, policy != "{}" {
-            filter = try FilterPolicy(policy, scope: scope)
-        } else {
-            filter = nil
-        }
-        isRaw = attributes["RawMessageDelivery"] == "true"
+        self.version = version
+        self.identity = identity
+        self.caller = caller
+        timestamp = Date(timeIntervalSince1970: Double(now) / 1000).formatted(
+            Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 
-    func wants(_ notification: Notification) -> Bool {
-        filter?.matches(body: notification.message, attributes: notification.attributes) ?? true
+    var arn: String { caller.topicARN(topic) }
+
+    /// Asks an endpoint to confirm a subscription, or tells it that one has ended.
+    func confirmation(_ type: EnvelopeType, of subscription: Subscription, id: String) throws -> MessageContent {
+        let token = subscription.consent.token ?? ""
+        let url = "\(caller.baseURL)/?Action=ConfirmSubscription&TopicArn=\(arn)&Token=\(token)"
+        let message =
+            type == .subscriptionConfirmation
+            ? "You have chosen to subscribe to the topic \(arn).\nTo confirm the subscription, visit the SubscribeURL included in this message."
+            : "You have chosen to deactivate subscription \(arn):\(subscription.id).\nTo cancel this operation and restore the subscription, visit the SubscribeURL included in this message."
+        let signature = try sign([
+            ("Message", message), ("MessageId", id), ("SubscribeURL", url), ("Timestamp", timestamp), ("Token", token),
+            ("TopicArn", arn), ("Type", type.rawValue),
+        ])
+        var json = JSONWriter(capacity: 2048)
+        json.object { json in
+            json.member("Type", type.rawValue)
+            json.member("MessageId", id)
+            json.member("Token", token)
+            json.member("TopicArn", arn)
+            json.member("Message", message)
+            json.member("SubscribeURL", url)
+            writeSignature(signature, to: &json)
+        }
+        return MessageContent(body: json.text, attributes: [:], sender: caller.account)
     }
 
-    /// Whether all that another one asks for is so here, however its policy is spelled.
-    func grants(_ wanted: Subscription) -> Bool {
-        wanted.attributes.allSatisfy { name, value in
-            switch name {
-            case "FilterPolicy": filter?.condition == wanted.filter?.condition
-            case "FilterPolicyScope": attributes[name] ?? FilterPolicy.Scope.attributes.rawValue == value
-            case "RawMessageDelivery": isRaw == wanted.isRaw
-            default: attributes[name] == value
-            }
-        }
+    /// The string to sign has each name and each value in a line, in the order of the names.
+    fileprivate func sign(_ members: [(name: String, value: String)]) throws -> String {
+        try identity.sign(members.map { "\($0.name)\n\($0.value)\n" }.joined(), version)
     }
 
-    private static func check(_ attributes: [String: String]) throws(AWSError) {
-        for (name, value) in attributes {
-            switch name {
-            case "RawMessageDelivery":
-                guard value == "true" || value == "false" else {
-                    throw .invalidParameter(
-                        "Attributes Reason: RawMessageDelivery: Invalid value [\(value)]. Must be true or false.")
-                }
-            case "FilterPolicyScope":
-                guard FilterPolicy.Scope(rawValue: value) != nil else {
-                    throw .invalidParameter(
-                        "FilterPolicyScope: Invalid value [\(value)]. Please use either MessageBody or MessageAttributes"
-                    )
-                }
-            case "FilterPolicy", "DeliveryPolicy", "RedrivePolicy", "SubscriptionRoleArn": break
-            default: throw .invalidParameter("AttributeName")
-            }
-        }
+    fileprivate func writeSignature(_ signature: String, to json: inout JSONWriter) {
+        json.member("Timestamp", timestamp)
+        json.member("SignatureVersion", version.rawValue)
+        json.member("Signature", signature)
+        json.member("SigningCertURL", caller.baseURL + identity.certificatePath)
     }
 }

@@ -5,8 +5,8 @@ import Synchronization
 
 /// All queues by name.
 final class Queues: Sendable {
-    private let store: BrokerStore
-    private let clock: any BrokerClock
+    let store: BrokerStore
+    let clock: any BrokerClock
     private let work: BackgroundWork
     private let logger: Logger
     private let byName = Mutex<[String: MessageQueue]>([:])
@@ -32,13 +32,17 @@ final class Queues: Sendable {
         sweep()
     }
 
-    var all: [MessageQueue] { byName.withLock { $0.values.sorted { $0.name < $1.name } } }
+    /// Those that clients know.
+    var all: [MessageQueue] { withDeliveries.filter { !ResourceName.isDeliveries($0.name) } }
+
+    /// All, those of HTTP subscriptions included.
+    var withDeliveries: [MessageQueue] { byName.withLock { $0.values.sorted { $0.name < $1.name } } }
 
     func find(_ name: String) -> MessageQueue? { byName.withLock { $0[name] } }
 
     /// - Throws: `QueueDoesNotExist`.
     func get(_ name: String) throws(AWSError) -> MessageQueue {
-        guard let queue = find(name) else { throw .queueDoesNotExist }
+        guard !ResourceName.isDeliveries(name), let queue = find(name) else { throw .queueDoesNotExist }
         return queue
     }
 
@@ -95,7 +99,7 @@ final class Queues: Sendable {
             guard let queue = try store.queueID(name, transaction) else { throw AWSError.queueDoesNotExist }
             try store.deleteQueue(queue, now: clock.now(), transaction)
             transaction.onCommit {
-                self.byName.withLock { $0.removeValue(forKey: name) }?.close()
+                self.remove(name)
                 self.refreshSources(of: name)
             }
         }
@@ -113,7 +117,8 @@ final class Queues: Sendable {
         sweep()
     }
 
-    private func add(_ record: BrokerStore.QueueRecord, stored: Int) {
+    /// Takes up a queue that was created.
+    func add(_ record: BrokerStore.QueueRecord, stored: Int) {
         let context = QueueContext(
             store: store, clock: clock, work: work, logger: logger,
             queue: { [weak self] in self?.find($0) })
@@ -125,6 +130,9 @@ final class Queues: Sendable {
         let share = min(4 << 20, max(64 << 10, Self.contentBytes / queues.count))
         for queue in queues { queue.limitContent(to: share) }
     }
+
+    /// Forgets a queue that was deleted, and answers those who wait for its messages.
+    func remove(_ name: String) { byName.withLock { $0.removeValue(forKey: name) }?.close() }
 
     /// Whether the dead-letter queue is there, is of the same type and takes this queue's messages.
     private func checkTarget(
@@ -152,7 +160,7 @@ final class Queues: Sendable {
     }
 
     /// Removes what deleted and purged queues left behind, in slices that nobody has to wait for.
-    private func sweep() {
+    func sweep() {
         work.submit { [store, clock, logger] in
             do {
                 while try await store.database.write({ try store.sweep(limit: 200, now: clock.now(), $0) }) {}

@@ -30,7 +30,7 @@ enum ResourceName {
     /// The last part of `http://host/account/name`; a bare name is taken too, as Amazon does.
     static func queue(fromURL url: String) throws(AWSError) -> String {
         let name = url.split(separator: "/", omittingEmptySubsequences: true).last.map(String.init) ?? ""
-        guard !name.isEmpty else { throw .queueDoesNotExist }
+        guard !name.isEmpty, !isDeliveries(name) else { throw .queueDoesNotExist }
         return name
     }
 
@@ -39,20 +39,29 @@ enum ResourceName {
 
     /// The name in `arn:aws:sns:region:account:name`.
     static func topic(fromARN arn: String) throws(AWSError) -> String {
-        guard let parts = parts(of: arn, service: "sns", count: 6) else {
-            throw .invalidParameter("TopicArn Reason: An ARN must have at least 6 elements, not \(arn.prefix(300)).")
-        }
+        guard let parts = parts(of: arn, service: "sns", count: 6) else { throw malformed(arn, "TopicArn") }
         return parts[5]
     }
 
     /// The id in `arn:aws:sns:region:account:topic:id`.
     static func subscription(fromARN arn: String) throws(AWSError) -> String {
         guard let parts = parts(of: arn, service: "sns", count: 7) else {
-            throw .invalidParameter(
-                "SubscriptionArn Reason: An ARN must have at least 7 elements, not \(arn.prefix(300)).")
+            throw parts(of: arn, service: "sns", count: 6) == nil
+                ? malformed(arn, "SubscriptionArn") : .invalidParameter("SubscriptionId")
         }
         return parts[6]
     }
+
+    private static func malformed(_ arn: String, _ parameter: String) -> AWSError {
+        let count = arn.split(separator: ":", omittingEmptySubsequences: false).count
+        return .invalidParameter(
+            count < 6 ? "\(parameter) Reason: An ARN must have at least 6 elements, not \(count)" : parameter)
+    }
+
+    /// The queue in which notifications wait for an HTTP endpoint. No client can name it, for the colon.
+    static func deliveries(topic: String, subscription: String) -> String { "\(topic):\(subscription)" }
+
+    static func isDeliveries(_ queue: String) -> Bool { queue.utf8.contains(UInt8(ascii: ":")) }
 
     private static func parts(of arn: String, service: String, count: Int) -> [String]? {
         let parts = arn.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
@@ -73,6 +82,14 @@ struct Caller: Sendable {
     let baseURL: String
     let account: String
     let requestID: String
+    /// Whether it came in like anybody who may; `false` for one who only knew an address out of a notification.
+    var isAuthenticated = true
+
+    func authenticated(_ isAuthenticated: Bool) -> Caller {
+        var caller = self
+        caller.isAuthenticated = isAuthenticated
+        return caller
+    }
 
     func queueURL(_ name: String) -> String { "\(baseURL)/\(account)/\(name)" }
     func queueARN(_ name: String) -> String { "arn:aws:sqs:\(region):\(account):\(name)" }

@@ -21,8 +21,12 @@ struct Routes: Sendable {
         router.post("/") { request, context in try await answer(request, context) }
         // Some clients send SQS requests to the queue's URL.
         router.post("/:account/:queue") { request, context in try await answer(request, context) }
-        // The address to unsubscribe at in a notification.
+        // The addresses in a notification: to confirm, to unsubscribe, and for the certificate.
         router.get("/") { request, context in try await answer(request, context) }
+        let identity = sns.topics.identity
+        router.get(RouterPath(identity.certificatePath)) { _, _ in
+            Response(text: identity.certificatePEM, contentType: "application/x-pem-file")
+        }
     }
 
     private func answer(_ request: Request, _ context: ShopRequestContext) async throws -> Response {
@@ -54,9 +58,9 @@ struct Routes: Sendable {
                 ? try FormParameters(parsing: (request.uri.query ?? "").utf8) : try FormParameters(parsing: body)
             let action = form["Action"] ?? ""
             // The addresses in a notification are there for whoever got it.
-            if !(request.method == .get && Self.openActions.contains(action)) {
-                try gatekeeper.admit(request, body: body)
-            }
+            let isOpen = request.method == .get && Self.openActions.contains(action) && !Gatekeeper.isSigned(request)
+            if !isOpen { try gatekeeper.admit(request, body: body) }
+            let caller = caller.authenticated(!isOpen)
             guard !action.isEmpty else {
                 throw AWSError(code: "MissingAction", "The request must contain the parameter Action.")
             }
@@ -82,7 +86,7 @@ struct Routes: Sendable {
             }
             var xml = XMLWriter()
             xml.element("\(action)Response", attributes: " xmlns=\"\(namespace)\"") { xml in
-                xml.element("\(action)Result", result)
+                if !SNSOperations.withoutResult.contains(action) { xml.element("\(action)Result", result) }
                 xml.element("ResponseMetadata") { $0.element("RequestId", caller.requestID) }
             }
             return xmlResponse(xml, .ok, caller)

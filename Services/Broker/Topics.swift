@@ -2,23 +2,50 @@ import Foundation
 import Persistence
 import Synchronization
 
-/// All topics with their subscriptions, and what publishing to them means.
+/// All topics with their subscriptions.
+///
+/// What is asked of them is looked up in memory; a change is written first and then taken over, in the order of the
+/// commits.
 final class Topics: Sendable {
-    private let store: BrokerStore
-    private let queues: Queues
-    private let clock: any BrokerClock
+    let store: BrokerStore
+    let queues: Queues
+    let identity: SigningIdentity
+    let clock: any BrokerClock
+    /// The HTTP subscriptions that somebody has to deliver for, each once.
+    let endpoints: AsyncStream<Subscription>
+    private let opened: AsyncStream<Subscription>.Continuation
+    private let work: BackgroundWork
     private let byName = Mutex<[String: Topic]>([:])
 
     struct Topic: Sendable {
         let name: String
-        var attributes: [String: String]
-        var subscriptions: [Subscription] = []
+        var attributes: TopicAttributes
+        var tags: [String: String]
+        var subscriptions: [Subscription]
+        let metrics: TopicMetrics
+
+        init(
+            name: String, attributes: TopicAttributes, tags: [String: String], subscriptions: [Subscription] = []
+        ) {
+            self.name = name
+            self.attributes = attributes
+            self.tags = tags
+            self.subscriptions = subscriptions
+            metrics = TopicMetrics(topic: name)
+        }
+
+        func count(_ state: Subscription.State) -> Int { subscriptions.count { $0.consent.state == state } }
     }
 
-    init(store: BrokerStore, queues: Queues, clock: any BrokerClock) {
+    init(
+        store: BrokerStore, queues: Queues, identity: SigningIdentity, clock: any BrokerClock, work: BackgroundWork
+    ) {
         self.store = store
         self.queues = queues
+        self.identity = identity
         self.clock = clock
+        self.work = work
+        (endpoints, opened) = AsyncStream.makeStream()
     }
 
     /// Takes up the topics on disk.
@@ -27,15 +54,26 @@ final class Topics: Sendable {
         byName.withLock { byName in
             byName = Dictionary(topics.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         }
+        for subscription in topics.flatMap(\.subscriptions) {
+            watchToken(of: subscription)
+            if subscription.kind.isHTTP { opened.yield(subscription) }
+        }
     }
 
     /// In the order of their names.
     var all: [Topic] { byName.withLock { $0.values.sorted { $0.name < $1.name } } }
 
+    func find(_ name: String) -> Topic? { byName.withLock { $0[name] } }
+
     /// - Throws: `NotFound`.
     func get(_ name: String) throws(AWSError) -> Topic {
-        guard let topic = byName.withLock({ $0[name] }) else { throw .noTopic }
+        guard let topic = find(name) else { throw .noTopic }
         return topic
+    }
+
+    /// A subscription of a topic, also one that has ended.
+    func find(_ id: String, of topic: String) -> Subscription? {
+        byName.withLock { $0[topic]?.subscriptions.first { $0.id == id } }
     }
 
     /// - Throws: `NotFound`.
@@ -43,168 +81,223 @@ final class Topics: Sendable {
         let found = byName.withLock { byName in
             byName.values.lazy.flatMap(\.subscriptions).first { $0.id == id }
         }
-        guard let found else { throw .noSubscription }
+        guard let found, found.consent.state != .ended else { throw .noSubscription }
         return found
     }
+}
 
-    // MARK: Administration
+// MARK: Topics
 
+extension Topics {
     /// Creates a topic. One that is there with the same attributes is as good.
-    func create(_ name: String, attributes: [String: String], tags: [String: String]) async throws {
+    func create(_ name: String, attributes: TopicAttributes, tags: [String: String]) async throws {
         try ResourceName.checkTopic(name)
-        try Self.check(attributes)
         try await store.database.write { [store, clock] transaction in
             if let existing = try store.topic(named: name, transaction) {
-                guard attributes.allSatisfy({ existing.attributes[$0.key] ?? "" == $0.value }) else {
+                guard existing.attributes.grant(attributes) else {
                     throw AWSError.invalidParameter("Attributes Reason: Topic already exists with different attributes")
+                }
+                guard tags.allSatisfy({ existing.tags[$0.key] == $0.value }) else {
+                    throw AWSError.invalidParameter("Tags Reason: Topic already exists with different tags")
                 }
                 return
             }
-            let topic = Topic(name: name, attributes: attributes)
-            try store.insert(topic, tags: tags, now: clock.now(), transaction)
+            let topic = Topic(name: name, attributes: attributes, tags: tags)
+            try store.insert(topic, now: clock.now(), transaction)
             transaction.onCommit { self.byName.withLock { $0[name] = topic } }
         }
     }
 
     func setAttribute(_ attribute: String, _ value: String, of name: String) async throws {
-        try Self.check([attribute: value])
+        try await change(name, orThrow: .noTopic) { topic in
+            topic.attributes = try topic.attributes.setting(attribute, to: value)
+        }
+    }
+
+    /// Changes the tags of a topic; there may be 50.
+    func changeTags(of name: String, _ change: @escaping @Sendable (inout [String: String]) -> Void) async throws {
+        try await self.change(name, orThrow: .noResource) { topic in
+            change(&topic.tags)
+            guard topic.tags.count <= 50 else { throw AWSError.tagLimit }
+        }
+    }
+
+    private func change(
+        _ name: String, orThrow missing: AWSError, _ change: @escaping @Sendable (inout Topic) throws -> Void
+    ) async throws {
         try await store.database.write { [store] transaction in
-            guard var topic = try store.topic(named: name, transaction) else { throw AWSError.noTopic }
-            topic.attributes[attribute] = value
+            guard var topic = try store.topic(named: name, transaction) else { throw missing }
+            try change(&topic)
             try store.update(topic, transaction)
-            let attributes = topic.attributes
-            transaction.onCommit { self.byName.withLock { $0[name]?.attributes = attributes } }
+            let (attributes, tags) = (topic.attributes, topic.tags)
+            transaction.onCommit {
+                self.byName.withLock { byName in
+                    byName[name]?.attributes = attributes
+                    byName[name]?.tags = tags
+                }
+            }
         }
     }
 
     /// Deletes a topic with its subscriptions. One that isn't there is no error.
     func delete(_ name: String) async throws {
-        try await store.database.write { [store] transaction in
+        try await store.database.write { [store, queues] transaction in
+            guard let topic = try store.topic(named: name, transaction) else { return }
+            for subscription in topic.subscriptions where subscription.kind.isHTTP {
+                try queues.deleteDeliveries(subscription.queue, transaction)
+            }
             try store.deleteTopic(name, transaction)
             transaction.onCommit { self.byName.withLock { $0[name] = nil } }
         }
     }
+}
 
-    /// Subscribes, and returns the id. A subscription of the same endpoint with the same attributes is as good.
-    func subscribe(_ wanted: Subscription) async throws -> String {
-        try await store.database.write { [store, clock] transaction in
+// MARK: Subscriptions
+
+extension Topics {
+    /// Subscribes. A subscription of the same endpoint with the same attributes is as good; one that waits for its
+    /// confirmation is asked for it again.
+    func subscribe(_ wanted: Subscription, caller: Caller) async throws -> Subscription {
+        try wanted.checkTogether()
+        return try await store.database.write { [store, queues, clock] transaction in
             guard let topic = try store.topic(named: wanted.topic, transaction) else { throw AWSError.noTopic }
-            if let existing = topic.subscriptions.first(where: { $0.endpoint == wanted.endpoint }) {
-                guard existing.grants(wanted) else {
+            let existing = topic.subscriptions.first { $0.kind == wanted.kind && $0.endpoint == wanted.endpoint }
+            if var existing, existing.consent.state != .ended {
+                guard existing.attributes.grant(wanted.attributes) else {
                     throw AWSError.invalidParameter(
                         "Attributes Reason: Subscription already exists with different attributes")
                 }
-                return existing.id
+                guard existing.consent.state == .pending else { return existing }
+                existing.consent.tokenExpiresAt = clock.now() + Subscription.Consent.lifetime
+                try self.save(existing, transaction)
+                try self.send(.subscriptionConfirmation, to: existing, topic, caller, transaction)
+                return existing
             }
+            if let existing { try self.remove(existing, transaction) }
             try store.insert(wanted, now: clock.now(), transaction)
-            transaction.onCommit { self.byName.withLock { $0[wanted.topic]?.subscriptions.append(wanted) } }
-            return wanted.id
+            if wanted.kind.isHTTP { try queues.createDeliveries(wanted.queue, transaction) }
+            transaction.onCommit {
+                self.byName.withLock { $0[wanted.topic]?.subscriptions.append(wanted) }
+                self.watchToken(of: wanted)
+                if wanted.kind.isHTTP { self.opened.yield(wanted) }
+            }
+            if wanted.consent.state == .pending {
+                try self.send(.subscriptionConfirmation, to: wanted, topic, caller, transaction)
+            }
+            return wanted
+        }
+    }
+
+    /// Confirms the subscription that a token was sent for, or restores one that has ended.
+    func confirm(_ token: String, of topic: String, guardingUnsubscribe: Bool, caller: Caller) async throws
+        -> Subscription
+    {
+        guard token.utf8.count == 64, token.utf8.allSatisfy(\.isLetterOrDigit) else {
+            throw AWSError(code: "InvalidParameter", "Invalid token")
+        }
+        let asked = find(topic)?.subscriptions.first { $0.consent.token == token }
+        guard let asked else { throw AWSError.invalidParameter("Token") }
+        return try await store.database.write { [store, clock] transaction in
+            guard var subscription = try store.subscription(asked.id, transaction), subscription.consent.token == token
+            else { throw AWSError.invalidParameter("Token") }
+            guard subscription.consent.state != .confirmed else { return subscription }
+            guard subscription.consent.tokenExpiresAt ?? 0 > clock.now() else {
+                throw AWSError.invalidParameter("Token")
+            }
+            subscription.consent.state = .confirmed
+            subscription.consent.wasAuthenticated = caller.isAuthenticated
+            subscription.consent.guardsUnsubscribe = guardingUnsubscribe && caller.isAuthenticated
+            try self.save(subscription, transaction)
+            return subscription
         }
     }
 
     func setAttribute(_ attribute: String, _ value: String, ofSubscription id: String) async throws {
         try await store.database.write { [store] transaction in
-            guard let existing = try store.subscription(id, transaction) else { throw AWSError.noSubscription }
-            var attributes = existing.attributes
-            attributes[attribute] = value.isEmpty ? nil : value
-            let changed = try Subscription(
-                id: id, topic: existing.topic, endpoint: existing.endpoint, attributes: attributes)
-            try store.update(changed, transaction)
-            transaction.onCommit {
-                self.byName.withLock { byName in
-                    guard let index = byName[changed.topic]?.subscriptions.firstIndex(where: { $0.id == id }) else {
-                        return
-                    }
-                    byName[changed.topic]?.subscriptions[index] = changed
-                }
+            guard var subscription = try store.subscription(id, transaction), subscription.consent.state != .ended
+            else { throw AWSError.noSubscription }
+            subscription.attributes = try subscription.attributes.setting(attribute, to: value)
+            try subscription.checkTogether()
+            try self.save(subscription, transaction)
+        }
+    }
+
+    /// Ends a subscription. One that isn't there is no error. An endpoint that had agreed is told, and what waits for it
+    /// is dropped.
+    func unsubscribe(_ id: String, caller: Caller) async throws {
+        try await store.database.write { [store, queues, clock] transaction in
+            guard var subscription = try store.subscription(id, transaction), subscription.consent.state != .ended,
+                let topic = try store.topic(named: subscription.topic, transaction)
+            else { return }
+            guard caller.isAuthenticated || !subscription.consent.guardsUnsubscribe else {
+                throw AWSError.authorization("The subscription can only be ended by a signed request.")
             }
-        }
-    }
-
-    /// Ends a subscription. One that isn't there is no error.
-    func unsubscribe(_ id: String) async throws {
-        try await store.database.write { [store] transaction in
-            guard let existing = try store.subscription(id, transaction) else { return }
-            try store.deleteSubscription(id, transaction)
-            transaction.onCommit {
-                self.byName.withLock { $0[existing.topic]?.subscriptions.removeAll { $0.id == id } }
+            guard subscription.kind.isHTTP, subscription.consent.state == .confirmed else {
+                return try self.remove(subscription, transaction)
             }
+            subscription.consent = .asked(.ended, at: clock.now())
+            try self.save(subscription, transaction)
+            try queues.emptyDeliveries(subscription.queue, transaction)
+            try self.send(.unsubscribeConfirmation, to: subscription, topic, caller, transaction)
         }
     }
 
-    private static func check(_ attributes: [String: String]) throws(AWSError) {
-        let known: Set<String> = [
-            "DisplayName", "Policy", "DeliveryPolicy", "KmsMasterKeyId", "SignatureVersion", "TracingConfig",
-        ]
-        for name in attributes.keys.sorted() where !known.contains(name) {
-            if name == "FifoTopic", attributes[name]?.lowercased() == "false" { continue }
-            throw .invalidParameter("AttributeName: \(name)")
-        }
-        if let version = attributes["SignatureVersion"], version != "1", version != "2" {
-            throw .invalidParameter("SignatureVersion must be 1 or 2")
-        }
+    /// Puts a message about a subscription before its endpoint.
+    private func send(
+        _ type: EnvelopeType, to subscription: Subscription, _ topic: Topic, _ caller: Caller,
+        _ transaction: any Transaction
+    ) throws {
+        guard let queue = try store.queueID(subscription.queue, transaction) else { return }
+        let (id, now) = (MessageID.make(), clock.now())
+        let content = try envelope(of: topic, caller).confirmation(type, of: subscription, id: id)
+        let copy = BrokerStore.Copy(queue: queue, messageID: id, visibleAt: now, subscription: subscription.id)
+        let stored = try store.insert(content, copies: [copy], sentAt: now, transaction)
+        transaction.onCommit { self.queues.find(subscription.queue)?.accept(stored) }
     }
-}
 
-// MARK: Publishing
+    func envelope(of topic: Topic, _ caller: Caller) -> TopicEnvelope {
+        TopicEnvelope(
+            topic: topic.name, version: topic.attributes.signatureVersion, identity: identity, caller: caller,
+            now: clock.now())
+    }
 
-extension Topics {
-    /// Delivers notifications to the queues that want them: all copies of all of them are in one transaction, and on
-    /// disk when this returns.
-    func publish(_ notifications: [Notification], to name: String, caller: Caller) async throws {
-        let topic = try get(name)
-        let plans = notifications.map { plan($0, topic, caller) }.filter { !$0.raw.isEmpty || !$0.enveloped.isEmpty }
-        guard !plans.isEmpty else { return }
-        try await store.database.write { [store, clock, queues] transaction in
-            var ids: [String: Int64?] = [:]
-            var arrivals: [String: [QueuedMessage]] = [:]
-            for plan in plans {
-                for (content, subscriptions) in [(plan.rawContent, plan.raw), (plan.envelope, plan.enveloped)] {
-                    let now = clock.now()
-                    var targets: [String] = []
-                    var copies: [BrokerStore.Copy] = []
-                    for subscription in subscriptions {
-                        let target = subscription.queue
-                        if ids[target] == nil { ids[target] = .some(try store.queueID(target, transaction)) }
-                        // A queue that was deleted just now gets nothing; nor does one that takes no message so large.
-                        guard let id = ids[target] ?? nil, let queue = queues.find(target),
-                            let content, content.body.utf8.count <= queue.record.attributes.maximumMessageSize
-                        else { continue }
-                        targets.append(target)
-                        copies.append(
-                            BrokerStore.Copy(
-                                queue: id, messageID: MessageID.make(),
-                                visibleAt: now + queue.record.attributes.delay,
-                                subscription: content.hole == nil ? nil : subscription.id))
-                    }
-                    guard let content, !copies.isEmpty else { continue }
-                    let stored = try store.insert(content, copies: copies, sentAt: now, transaction)
-                    for (target, message) in zip(targets, stored) { arrivals[target, default: []].append(message) }
-                }
+    private func save(_ subscription: Subscription, _ transaction: any Transaction) throws {
+        try store.update(subscription, transaction)
+        transaction.onCommit {
+            self.byName.withLock { byName in
+                let subscriptions = byName[subscription.topic]?.subscriptions
+                guard let index = subscriptions?.firstIndex(where: { $0.id == subscription.id }) else { return }
+                byName[subscription.topic]?.subscriptions[index] = subscription
             }
-            transaction.onCommit { [arrivals] in
-                for (target, messages) in arrivals { queues.find(target)?.accept(messages) }
-            }
+            self.watchToken(of: subscription)
         }
     }
 
-    /// Who gets a notification, and in which forms.
-    private struct Plan: Sendable {
-        var raw: [Subscription] = []
-        var enveloped: [Subscription] = []
-        var rawContent: MessageContent?
-        var envelope: MessageContent?
+    private func remove(_ subscription: Subscription, _ transaction: any Transaction) throws {
+        try store.deleteSubscription(subscription.id, transaction)
+        if subscription.kind.isHTTP { try queues.deleteDeliveries(subscription.queue, transaction) }
+        transaction.onCommit {
+            self.byName.withLock { $0[subscription.topic]?.subscriptions.removeAll { $0.id == subscription.id } }
+        }
     }
 
-    private func plan(_ notification: Notification, _ topic: Topic, _ caller: Caller) -> Plan {
-        var plan = Plan()
-        for subscription in topic.subscriptions where subscription.wants(notification) {
-            if subscription.isRaw { plan.raw.append(subscription) } else { plan.enveloped.append(subscription) }
+    /// A subscription that nobody confirms is removed with the end of its token.
+    private func watchToken(of subscription: Subscription) {
+        guard subscription.consent.state != .confirmed, let end = subscription.consent.tokenExpiresAt else { return }
+        clock.call(at: end) { [weak self] in
+            guard let self else { return }
+            self.work.submit { await self.expire(subscription.id) }
         }
-        if !plan.raw.isEmpty { plan.rawContent = notification.raw(sender: caller.account) }
-        if !plan.enveloped.isEmpty {
-            plan.envelope = notification.enveloped(topic: topic.name, at: clock.now(), caller: caller)
+    }
+
+    private func expire(_ id: String) async {
+        // If it can't be written now, the next start does it.
+        try? await store.database.write { [store, clock] transaction in
+            guard let subscription = try store.subscription(id, transaction),
+                subscription.consent.state != .confirmed,
+                subscription.consent.tokenExpiresAt ?? .max <= clock.now()
+            else { return }
+            try self.remove(subscription, transaction)
         }
-        return plan
     }
 }

@@ -3,6 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import ServiceKit
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Broker
@@ -15,10 +16,13 @@ final class ManualClock: BrokerClock {
     }
 
     private let state = Mutex(State())
+    /// The times of the calls that were ordered.
+    let ordered = Probe<Milliseconds>()
 
     func now() -> Milliseconds { state.withLock(\.now) }
 
     func call(at time: Milliseconds, _ action: @escaping @Sendable () -> Void) {
+        ordered.record(time)
         let isDue = state.withLock { state in
             if time > state.now { state.calls.append((time, action)) }
             return time <= state.now
@@ -99,6 +103,65 @@ struct BrokerFixture {
             uri: "/", method: .post, headers: [.contentType: "application/x-www-form-urlencoded"],
             body: ByteBuffer(string: form.joined(separator: "&")))
         return (response.status.code, String(buffer: response.body))
+    }
+
+    /// Follows an address that a notification gave.
+    func follow(_ address: String) async throws -> (status: Int, text: String) {
+        let url = try #require(URLComponents(string: address))
+        let path = url.path.isEmpty ? "/" : url.path
+        let response = try await client.execute(
+            uri: path + (url.percentEncodedQuery.map { "?\($0)" } ?? ""), method: .get)
+        return (response.status.code, String(buffer: response.body))
+    }
+
+    static func topicARN(_ name: String) -> String { "arn:aws:sns:us-east-1:000000000000:\(name)" }
+    static func queueARN(_ name: String) -> String { "arn:aws:sqs:us-east-1:000000000000:\(name)" }
+
+    /// Subscribes to a topic, and returns the ARN.
+    func subscribe(
+        _ endpoint: String, _ kind: String, to topic: String, _ attributes: [String: String] = [:]
+    ) async throws -> String {
+        let answer = try await sns(
+            "Subscribe",
+            [
+                ("TopicArn", Self.topicARN(topic)), ("Protocol", kind), ("Endpoint", endpoint),
+                ("ReturnSubscriptionArn", "true"),
+            ] + Self.entries(attributes, of: "Attributes"))
+        #expect(answer.status == 200, "\(answer.xml)")
+        return Self.element("SubscriptionArn", of: answer.xml) ?? ""
+    }
+
+    static func entries(_ map: [String: String], of name: String) -> [(String, String)] {
+        map.enumerated().flatMap { index, pair in
+            [
+                ("\(name).entry.\(index + 1).key", pair.key), ("\(name).entry.\(index + 1).value", pair.value),
+            ]
+        }
+    }
+
+    func publish(_ message: String, to topic: String, _ more: [(String, String)] = []) async throws -> String {
+        let answer = try await sns("Publish", [("TopicArn", Self.topicARN(topic)), ("Message", message)] + more)
+        #expect(answer.status == 200, "\(answer.xml)")
+        return Self.element("MessageId", of: answer.xml) ?? ""
+    }
+
+    /// The attributes that an answer has as a map.
+    func attributes(_ action: String, _ parameter: (String, String)) async throws -> [String: String] {
+        let xml = try await sns(action, [parameter]).xml
+        let parts = xml.split(separator: "<entry>").dropFirst().map(String.init)
+        return Dictionary(
+            parts.compactMap { part in
+                Self.element("key", of: part).flatMap { key in
+                    Self.element("value", of: part).map { (key, $0.replacingOccurrences(of: "&quot;", with: "\"")) }
+                }
+            }, uniquingKeysWith: { $1 })
+    }
+
+    static func element(_ name: String, of xml: String) -> String? {
+        guard let start = xml.range(of: "<\(name)>"),
+            let end = xml.range(of: "</\(name)>", range: start.upperBound..<xml.endIndex)
+        else { return nil }
+        return String(xml[start.upperBound..<end.lowerBound])
     }
 
     /// Creates a queue and returns the member that names it in other requests.

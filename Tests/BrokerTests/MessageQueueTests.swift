@@ -81,15 +81,17 @@ struct MessageQueueTests {
         let folder = try TemporaryFolder()
         try await withQueues(folder) { queues, store in
             for name in ["a", "b"] { try await queues.create(name, attributes: QueueAttributes(), tags: [:]) }
-            let topics = Topics(store: store, queues: queues, clock: SystemClock())
-            try await topics.create("t", attributes: [:], tags: [:])
+            let topics = Topics(
+                store: store, queues: queues, identity: try await store.signingIdentity(), clock: SystemClock(),
+                work: BackgroundWork())
+            try await topics.create("t", attributes: TopicAttributes([:]), tags: [:])
+            let caller = Caller(region: "r", baseURL: "http://x", account: "1", requestID: "1")
             for name in ["a", "b"] {
                 let subscription = try Subscription(
-                    id: MessageID.make(), topic: "t", endpoint: "arn:aws:sqs:r:1:\(name)",
-                    attributes: ["RawMessageDelivery": "true"])
-                _ = try await topics.subscribe(subscription)
+                    id: MessageID.make(), topic: "t", region: "r", kind: .sqs, endpoint: "arn:aws:sqs:r:1:\(name)",
+                    attributes: SubscriptionAttributes(["RawMessageDelivery": "true"]))
+                _ = try await topics.subscribe(subscription, caller: caller)
             }
-            let caller = Caller(region: "r", baseURL: "http://x", account: "1", requestID: "1")
             let notification = Notification(messageID: MessageID.make(), message: "m", subject: nil, attributes: [:])
             try await topics.publish([notification], to: "t", caller: caller)
             #expect(try await bodies(store) == 1, "one body for two queues")

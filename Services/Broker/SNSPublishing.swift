@@ -1,0 +1,105 @@
+/// `Publish` and `PublishBatch`.
+extension SNSOperations {
+    /// The message with its attributes; SNS counts no more than this against the limit.
+    private static let mostBytes = 262_144
+
+    func publish(_ form: FormParameters, _ caller: Caller, _ xml: inout XMLWriter) async throws {
+        if form["PhoneNumber"] != nil {
+            throw AWSError.invalidParameter("PhoneNumber Reason: Text messages are not available; publish to a topic.")
+        }
+        let notification = try notification(form)
+        guard Self.size(notification) <= Self.mostBytes else { throw AWSError.invalidParameter("Message too long") }
+        let topic = try ResourceName.topic(fromARN: form["TopicArn"] ?? form.required("TargetArn"))
+        try await topics.publish([notification], to: topic, caller: caller)
+        xml.element("MessageId", notification.messageID)
+    }
+
+    /// A message that can't be published fails the batch, as it does on Amazon.
+    func publishBatch(_ form: FormParameters, _ caller: Caller, _ xml: inout XMLWriter) async throws {
+        let topic = try ResourceName.topic(fromARN: form.required("TopicArn"))
+        _ = try topics.get(topic)
+        let entries = form.items("PublishBatchRequestEntries")
+        try check(entries.map { $0["Id"] ?? "" })
+        let notifications = try entries.map { try notification($0) }
+        guard notifications.reduce(0, { $0 + Self.size($1) }) <= Self.mostBytes else {
+            throw AWSError(
+                code: "BatchRequestTooLong", "The length of all the messages put together is more than the limit.")
+        }
+        try await topics.publish(notifications, to: topic, caller: caller)
+        xml.members("Successful", Array(zip(entries, notifications))) { xml, entry in
+            xml.element("Id", entry.0["Id"] ?? "")
+            xml.element("MessageId", entry.1.messageID)
+        }
+        xml.members("Failed", [String]()) { _, _ in }
+    }
+
+    /// SNS has the rules of SQS with names and words of its own.
+    private func check(_ ids: [String]) throws(AWSError) {
+        do throws(AWSError) {
+            try BatchRules.check(ids)
+        } catch {
+            switch error.shape {
+            case "EmptyBatchRequest":
+                throw AWSError(code: error.shape, "The batch request doesn't contain any entries.")
+            case "TooManyEntriesInBatchRequest":
+                throw AWSError(code: error.shape, "The batch request contains more entries than permissible.")
+            case "BatchEntryIdsNotDistinct":
+                throw AWSError(code: error.shape, "Two or more batch entries in the request have the same Id.")
+            default:
+                throw AWSError(
+                    code: error.shape,
+                    "The Id of a batch entry in a batch request doesn't abide by the specification.")
+            }
+        }
+    }
+
+    private func notification(_ form: FormParameters) throws(AWSError) -> Notification {
+        guard let message = form["Message"], !message.isEmpty else { throw .invalidParameter("Empty message") }
+        if let subject = form["Subject"] { try Self.check(subject: subject) }
+        try MessageText.check(message, "the message")
+        let attributes: [String: MessageAttribute]
+        do {
+            attributes = try form.messageAttributes()
+        } catch  where error.code == "InvalidParameterValue" {
+            throw AWSError(code: "ParameterValueInvalid", error.message)
+        }
+        let texts = try texts(message, structure: form["MessageStructure"])
+        return Notification(
+            messageID: MessageID.make(), message: texts.standard, variants: texts.variants, subject: form["Subject"],
+            attributes: attributes)
+    }
+
+    /// Up to 100 characters in one line.
+    private static func check(subject: String) throws(AWSError) {
+        let scalars = subject.unicodeScalars
+        guard 1...100 ~= scalars.count, scalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
+            throw .invalidParameter("Subject")
+        }
+    }
+
+    /// The message, or with `json` as its structure the text for each kind of subscriber and the one for all others.
+    private func texts(
+        _ message: String, structure: String?
+    ) throws(AWSError) -> (standard: String, variants: [Subscription.Kind: String]) {
+        guard let structure, !structure.isEmpty else { return (message, [:]) }
+        guard structure == "json" else {
+            throw .invalidParameter("MessageStructure Reason: it must be json, not \(structure.prefix(40))")
+        }
+        guard let texts = (try? JSONValue(parsing: message))?.object else {
+            throw .invalidParameter("Message Structure - JSON message body failed to parse")
+        }
+        guard let standard = texts["default"]?.string else {
+            throw .invalidParameter("Message Structure - No default entry in JSON message body")
+        }
+        var variants: [Subscription.Kind: String] = [:]
+        for (name, text) in texts {
+            if let kind = Subscription.Kind(rawValue: name), let text = text.string { variants[kind] = text }
+        }
+        return (standard, variants)
+    }
+
+    private static func size(_ notification: Notification) -> Int {
+        let text = ([notification.message] + notification.variants.values).map(\.utf8.count).max() ?? 0
+        return notification.attributes.reduce(text) { $0 + $1.key.utf8.count + $1.value.size }
+    }
+}
