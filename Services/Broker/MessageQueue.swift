@@ -71,13 +71,19 @@ extension MessageQueue {
             let now = context.clock.now()
             var stored: [QueuedMessage] = []
             let sent = try messages.map { message in
-                if let original = try self.original(of: message, in: queue, now: now, transaction) { return original }
+                if let original = try self.original(
+                    group: message.group, deduplicationID: message.deduplicationID, in: queue, now: now, transaction)
+                {
+                    return original
+                }
                 let copy = self.copy(
                     in: queue, visibleAt: now + message.delay, group: message.group,
                     deduplicationID: message.deduplicationID)
                 stored += try context.store.insert(message.content, copies: [copy], sentAt: now, transaction)
                 let sent = BrokerStore.Sent(messageID: copy.messageID, sequence: stored.last?.sequence ?? 0)
-                try self.remember(sent, message, in: queue, now: now, transaction)
+                try self.remember(
+                    sent, group: message.group, deduplicationID: message.deduplicationID, in: queue, now: now,
+                    transaction)
                 return sent
             }
             if !stored.isEmpty { transaction.onCommit { [stored] in self.accept(stored) } }
@@ -94,27 +100,27 @@ extension MessageQueue {
             deduplicationID: deduplicationID, isOrdered: record.attributes.isFIFO)
     }
 
-    /// What a FIFO queue answered to the message of which this one is a duplicate.
+    /// What a FIFO queue answered to the message of which this one would be a duplicate.
     func original(
-        of message: Outgoing, in queue: Int64, now: Milliseconds, _ transaction: any Transaction
+        group: String?, deduplicationID: String?, in queue: Int64, now: Milliseconds, _ transaction: any Transaction
     ) throws -> BrokerStore.Sent? {
-        guard let id = message.deduplicationID, record.attributes.isFIFO else { return nil }
+        guard let id = deduplicationID, record.attributes.isFIFO else { return nil }
         return try context.store.original(
-            of: id, owner: BrokerStore.owner(queue: queue), scope: deduplicationScope(message), now: now, transaction)
+            of: id, owner: BrokerStore.owner(queue: queue), scope: deduplicationScope(group), now: now, transaction)
     }
 
     func remember(
-        _ sent: BrokerStore.Sent, _ message: Outgoing, in queue: Int64, now: Milliseconds,
+        _ sent: BrokerStore.Sent, group: String?, deduplicationID: String?, in queue: Int64, now: Milliseconds,
         _ transaction: any Transaction
     ) throws {
-        guard let id = message.deduplicationID, record.attributes.isFIFO else { return }
+        guard let id = deduplicationID, record.attributes.isFIFO else { return }
         try context.store.remember(
-            sent, deduplicationID: id, owner: BrokerStore.owner(queue: queue), scope: deduplicationScope(message),
+            sent, deduplicationID: id, owner: BrokerStore.owner(queue: queue), scope: deduplicationScope(group),
             now: now, transaction)
     }
 
-    private func deduplicationScope(_ message: Outgoing) -> String {
-        record.attributes.deduplicatesByGroup ? message.group ?? "" : ""
+    private func deduplicationScope(_ group: String?) -> String {
+        record.attributes.deduplicatesByGroup ? group ?? "" : ""
     }
 
     /// Takes over messages that were committed to this queue.

@@ -8,6 +8,10 @@ struct Notification: Sendable {
     var variants: [Subscription.Kind: String] = [:]
     let subject: String?
     let attributes: [String: MessageAttribute]
+    var group: String?
+    /// Of a FIFO topic.
+    var deduplicationID: String?
+    var sequenceNumber: String?
 
     func message(for kind: Subscription.Kind) -> String { variants[kind] ?? message }
 
@@ -30,6 +34,7 @@ struct Notification: Sendable {
         json.object { json in
             json.member("Type", EnvelopeType.notification.rawValue)
             json.member("MessageId", messageID)
+            json.member("SequenceNumber", sequenceNumber)
             json.member("TopicArn", arn)
             json.member("Subject", subject)
             json.member("Message", message)

@@ -19,12 +19,17 @@ enum ResourceName {
 
     static let fifoSuffix = ".fifo"
 
-    /// Up to 256 letters, digits, hyphens and underscores.
-    static func checkTopic(_ name: String) throws(AWSError) {
-        if name.hasSuffix(".fifo") {
-            throw .invalidParameter("FIFO topics are not available in this version; create a standard topic.")
+    /// Up to 256 letters, digits, hyphens and underscores; at the end of a FIFO topic's name, and nowhere else, `.fifo`.
+    static func checkTopic(_ name: String, isFIFO: Bool) throws(AWSError) {
+        if isFIFO {
+            guard name.hasSuffix(fifoSuffix), isWellFormed(String(name.dropLast(5)), longest: 251) else {
+                throw .invalidParameter(
+                    "Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase ASCII letters, numbers, underscores, and hyphens, and must be between 1 and 256 characters long."
+                )
+            }
+        } else if !isWellFormed(name, longest: 256) {
+            throw .invalidParameter("Topic Name")
         }
-        guard isWellFormed(name, longest: 256) else { throw .invalidParameter("Topic Name") }
     }
 
     /// The last part of `http://host/account/name`; a bare name is taken too, as Amazon does.

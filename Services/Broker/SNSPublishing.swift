@@ -7,28 +7,45 @@ extension SNSOperations {
         if form["PhoneNumber"] != nil {
             throw AWSError.invalidParameter("PhoneNumber Reason: Text messages are not available; publish to a topic.")
         }
-        let notification = try notification(form)
+        let topic = try topics.get(ResourceName.topic(fromARN: form["TopicArn"] ?? form.required("TargetArn")))
+        let notification = try notification(form, topic.attributes)
         guard Self.size(notification) <= Self.mostBytes else { throw AWSError.invalidParameter("Message too long") }
-        let topic = try ResourceName.topic(fromARN: form["TopicArn"] ?? form.required("TargetArn"))
-        try await topics.publish([notification], to: topic, caller: caller)
-        xml.element("MessageId", notification.messageID)
+        let sent = try await publish([notification], to: topic, caller)
+        xml.element("MessageId", sent[0].messageID)
+        if let number = sent[0].sequenceNumber { xml.element("SequenceNumber", number) }
+    }
+
+    /// What a notification is answered with.
+    private typealias Receipt = (messageID: String, sequenceNumber: String?)
+
+    private func publish(
+        _ notifications: [Notification], to topic: Topics.Topic, _ caller: Caller
+    ) async throws -> [Receipt] {
+        let isFIFO = topic.attributes.isFIFO
+        guard isFIFO || notifications.contains(where: { $0.group != nil }) else {
+            try await topics.publish(notifications, to: topic, caller: caller)
+            return notifications.map { ($0.messageID, nil) }
+        }
+        return try await topics.publishInGroups(notifications, to: topic, caller: caller).map { sent in
+            (sent.messageID, isFIFO ? sent.sequenceNumber : nil)
+        }
     }
 
     /// A message that can't be published fails the batch, as it does on Amazon.
     func publishBatch(_ form: FormParameters, _ caller: Caller, _ xml: inout XMLWriter) async throws {
-        let topic = try ResourceName.topic(fromARN: form.required("TopicArn"))
-        _ = try topics.get(topic)
+        let topic = try topics.get(ResourceName.topic(fromARN: form.required("TopicArn")))
         let entries = form.items("PublishBatchRequestEntries")
         try check(entries.map { $0["Id"] ?? "" })
-        let notifications = try entries.map { try notification($0) }
+        let notifications = try entries.map { try notification($0, topic.attributes) }
         guard notifications.reduce(0, { $0 + Self.size($1) }) <= Self.mostBytes else {
             throw AWSError(
                 code: "BatchRequestTooLong", "The length of all the messages put together is more than the limit.")
         }
-        try await topics.publish(notifications, to: topic, caller: caller)
-        xml.members("Successful", Array(zip(entries, notifications))) { xml, entry in
+        let sent = try await publish(notifications, to: topic, caller)
+        xml.members("Successful", Array(zip(entries, sent))) { xml, entry in
             xml.element("Id", entry.0["Id"] ?? "")
             xml.element("MessageId", entry.1.messageID)
+            if let number = entry.1.sequenceNumber { xml.element("SequenceNumber", number) }
         }
         xml.members("Failed", [String]()) { _, _ in }
     }
@@ -53,7 +70,7 @@ extension SNSOperations {
         }
     }
 
-    private func notification(_ form: FormParameters) throws(AWSError) -> Notification {
+    private func notification(_ form: FormParameters, _ topic: TopicAttributes) throws(AWSError) -> Notification {
         guard let message = form["Message"], !message.isEmpty else { throw .invalidParameter("Empty message") }
         if let subject = form["Subject"] { try Self.check(subject: subject) }
         try MessageText.check(message, "the message")
@@ -66,7 +83,47 @@ extension SNSOperations {
         let texts = try texts(message, structure: form["MessageStructure"])
         return Notification(
             messageID: MessageID.make(), message: texts.standard, variants: texts.variants, subject: form["Subject"],
-            attributes: attributes)
+            attributes: attributes, group: try group(form, topic),
+            deduplicationID: try deduplicationID(form, message, topic))
+    }
+
+    private func group(_ form: FormParameters, _ topic: TopicAttributes) throws(AWSError) -> String? {
+        guard let group = form["MessageGroupId"] else {
+            if topic.isFIFO { throw .invalidParameter("The MessageGroupId parameter is required for FIFO topics") }
+            return nil
+        }
+        try Self.checkToken(group, "MessageGroupId")
+        return group
+    }
+
+    private func deduplicationID(
+        _ form: FormParameters, _ message: String, _ topic: TopicAttributes
+    ) throws(AWSError) -> String? {
+        if let id = form["MessageDeduplicationId"] {
+            guard topic.isFIFO else {
+                throw .invalidParameter(
+                    "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for this topic type"
+                )
+            }
+            try Self.checkToken(id, "MessageDeduplicationId")
+            return id
+        }
+        guard topic.isFIFO else { return nil }
+        guard topic.deduplicatesByContent else {
+            throw .invalidParameter(
+                "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
+            )
+        }
+        return Digest.sha256(of: message)
+    }
+
+    private static func checkToken(_ text: String, _ parameter: String) throws(AWSError) {
+        do {
+            try MessageText.checkToken(text, parameter)
+        } catch {
+            throw .invalidParameter(
+                "\(parameter) Reason: it must be 1 to 128 letters, digits and punctuation characters")
+        }
     }
 
     /// Up to 100 characters in one line.

@@ -7,6 +7,13 @@ struct TopicAttributes: Sendable {
     let deliveryPolicy: TopicDeliveryPolicy
     let signatureVersion: SigningIdentity.Version
 
+    var isFIFO: Bool { values["FifoTopic"]?.lowercased() == "true" }
+    var deduplicatesByContent: Bool { isFIFO && values["ContentBasedDeduplication"]?.lowercased() == "true" }
+    /// Whether deduplication ids count for each group by itself.
+    var deduplicatesByGroup: Bool { values["FifoThroughputScope"] == "MessageGroup" }
+
+    private static let onlyFIFO = ["ContentBasedDeduplication", "FifoThroughputScope"]
+
     private static let settable: Set<String> = {
         let feedback = ["Application", "Firehose", "HTTP", "Lambda", "SQS"].flatMap { kind in
             ["SuccessFeedbackRoleArn", "SuccessFeedbackSampleRate", "FailureFeedbackRoleArn"].map { kind + $0 }
@@ -20,6 +27,11 @@ struct TopicAttributes: Sendable {
     /// - Throws: `InvalidParameter` with what is wrong.
     init(_ values: [String: String]) throws(AWSError) {
         for (name, value) in values.sorted(by: { $0.key < $1.key }) { try Self.check(name, value) }
+        if values["FifoTopic"]?.lowercased() != "true",
+            let name = Self.onlyFIFO.first(where: { values[$0].map { !$0.isEmpty } ?? false })
+        {
+            throw .invalidParameter("\(name) can only be set for FIFO topics")
+        }
         self.values = values
         deliveryPolicy =
             if let json = values["DeliveryPolicy"], !json.isEmpty { try TopicDeliveryPolicy(json) } else { .standard }
@@ -37,7 +49,14 @@ struct TopicAttributes: Sendable {
 
     private static func check(_ name: String, _ value: String) throws(AWSError) {
         switch name {
-        case "FifoTopic" where value.lowercased() == "false": break
+        case "FifoTopic", "ContentBasedDeduplication":
+            guard ["true", "false", ""].contains(value.lowercased()) else {
+                throw .invalidParameter("\(name): it must be true or false")
+            }
+        case "FifoThroughputScope":
+            guard ["Topic", "MessageGroup", ""].contains(value) else {
+                throw .invalidParameter("FifoThroughputScope: it must be Topic or MessageGroup")
+            }
         case "DisplayName":
             guard value.unicodeScalars.count <= 100, !value.contains(where: \.isNewline) else {
                 throw .invalidParameter("DisplayName: it may be up to 100 characters long, in one line")
@@ -66,7 +85,9 @@ struct TopicAttributes: Sendable {
     /// Whether all that a request asks for is so here.
     func grant(_ wanted: TopicAttributes) -> Bool {
         wanted.values.allSatisfy { name, value in
-            if name == "FifoTopic" { return values[name] ?? "false" == value.lowercased() }
+            if name == "FifoTopic" || name == "ContentBasedDeduplication" {
+                return values[name]?.lowercased() ?? "false" == value.lowercased()
+            }
             return values[name] ?? "" == value
         }
     }
@@ -79,7 +100,9 @@ struct TopicAttributes: Sendable {
             "Policy": Self.standardPolicy(arn: arn, owner: caller.account),
             "EffectiveDeliveryPolicy": deliveryPolicy.json,
         ]
-        return standard.merging(values.filter { $0.key != "FifoTopic" || $0.value == "true" }) { $1 }
+        guard isFIFO else { return standard.merging(values.filter { $0.key != "FifoTopic" }) { $1 } }
+        let fifo = ["FifoTopic": "true", "ContentBasedDeduplication": deduplicatesByContent ? "true" : "false"]
+        return standard.merging(values) { $1 }.merging(fifo) { $1 }
     }
 
     /// Who owns the topic may do everything with it. It is shown and not enforced: who may come in may do all.

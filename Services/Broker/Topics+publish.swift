@@ -4,8 +4,7 @@ import Persistence
 extension Topics {
     /// Delivers notifications to the queues that want them, and puts them before the endpoints that do: all copies of
     /// all of them are in one transaction, and on disk when this returns.
-    func publish(_ notifications: [Notification], to name: String, caller: Caller) async throws {
-        let topic = try get(name)
+    func publish(_ notifications: [Notification], to topic: Topic, caller: Caller) async throws {
         let groups = try groups(notifications, topic, caller)
         topic.metrics.published.increment(by: notifications.count)
         guard !groups.isEmpty else { return }
@@ -48,7 +47,7 @@ extension Topics {
 
     /// Where a notification goes: to the subscriber's queue or, if that was deleted or takes no message so large, to
     /// the subscription's dead-letter queue.
-    private func target(
+    func target(
         of subscription: Subscription, _ content: MessageContent, _ transaction: any Transaction
     ) throws -> (id: Int64, queue: MessageQueue, isDeadLetter: Bool)? {
         for (name, isDeadLetter) in [(subscription.queue, false), (subscription.attributes.deadLetterQueue, true)] {

@@ -91,7 +91,7 @@ final class Topics: Sendable {
 extension Topics {
     /// Creates a topic. One that is there with the same attributes is as good.
     func create(_ name: String, attributes: TopicAttributes, tags: [String: String]) async throws {
-        try ResourceName.checkTopic(name)
+        try ResourceName.checkTopic(name, isFIFO: attributes.isFIFO)
         try await store.database.write { [store, clock] transaction in
             if let existing = try store.topic(named: name, transaction) {
                 guard existing.attributes.grant(attributes) else {
@@ -161,6 +161,13 @@ extension Topics {
         try wanted.checkTogether()
         return try await store.database.write { [store, queues, clock] transaction in
             guard let topic = try store.topic(named: wanted.topic, transaction) else { throw AWSError.noTopic }
+            if topic.attributes.isFIFO, wanted.kind.isHTTP {
+                throw AWSError.invalidParameter("Protocol: a FIFO topic delivers to queues alone")
+            }
+            if !topic.attributes.isFIFO, !wanted.kind.isHTTP, wanted.queue.hasSuffix(ResourceName.fifoSuffix) {
+                throw AWSError.invalidParameter(
+                    "Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
+            }
             let existing = topic.subscriptions.first { $0.kind == wanted.kind && $0.endpoint == wanted.endpoint }
             if var existing, existing.consent.state != .ended {
                 guard existing.attributes.grant(wanted.attributes) else {

@@ -93,7 +93,7 @@ struct MessageQueueTests {
                 _ = try await topics.subscribe(subscription, caller: caller)
             }
             let notification = Notification(messageID: MessageID.make(), message: "m", subject: nil, attributes: [:])
-            try await topics.publish([notification], to: "t", caller: caller)
+            try await topics.publish([notification], to: topics.get("t"), caller: caller)
             #expect(try await bodies(store) == 1, "one body for two queues")
             for (name, left) in [("a", 1), ("b", 0)] {
                 let queue = try queues.get(name)
