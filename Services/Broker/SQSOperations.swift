@@ -198,7 +198,7 @@ extension SQSOperations {
     }
 
     func deleteQueue(_ input: QueueInput) async throws -> JSONWriter {
-        try await queues.delete(ResourceName.queue(fromURL: input.queueURL))
+        try await queues.delete(queue(input.queueURL).name)
         return .emptyObject
     }
 
