@@ -74,8 +74,10 @@ enum ParserFuzzer {
     }
 
     static func names(_ text: String) {
-        for isFIFO in [true, false] { _ = try? ResourceName.checkQueue(text, isFIFO: isFIFO) }
-        _ = try? ResourceName.checkTopic(text)
+        for isFIFO in [true, false] {
+            _ = try? ResourceName.checkQueue(text, isFIFO: isFIFO)
+            _ = try? ResourceName.checkTopic(text, isFIFO: isFIFO)
+        }
         _ = try? ResourceName.queue(fromURL: text)
         _ = ResourceName.queue(fromARN: text)
         _ = try? ResourceName.topic(fromARN: text)
