@@ -92,6 +92,7 @@ extension CancellationReason {
         case .outOfStock: "we no longer have all of its products in stock"
         case .paymentDeclined: "your payment was declined"
         case .paymentTimeout: "your payment did not arrive in time"
+        case .customerRequest: "you asked us to"
         default:
             // A word that is newer than this program still tells the customer more than none.
             "of this reason: \(rawValue.onOneLine.replacingOccurrences(of: "_", with: " "))"

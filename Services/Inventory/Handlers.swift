@@ -10,31 +10,55 @@ struct Handlers: Sendable {
         handlers.on(OrderPlaced.self) { event, transaction in
             let order = event.data
             switch try store.reserve(order.orderId, order.items, in: transaction) {
-            case .held: return [message(StockReserved(orderId: order.orderId), order.orderId)]
+            case .held: return [.inventoryEvent(StockReserved(orderId: order.orderId), order.orderId)]
             case .short(let shortages):
-                return [message(StockRejected(orderId: order.orderId, shortages: shortages), order.orderId)]
+                return [
+                    .inventoryEvent(StockRejected(orderId: order.orderId, shortages: shortages), order.orderId)
+                ]
             case .alreadyKnown: return []
             }
         }
         handlers.on(OrderConfirmed.self) { event, transaction in
-            try settle(event.data.orderId) { try store.sell($0, in: transaction) }
+            let order = event.data
+            return try settled {
+                try store.sellAndShip(order.orderId, to: order.customer.id, in: transaction)
+                    .map { [.inventoryEvent($0.event, order.orderId)] } ?? []
+            }
         }
         handlers.on(OrderCancelled.self) { event, transaction in
-            try settle(event.data.orderId) { try store.release($0, in: transaction) }
+            try settled {
+                try store.release(event.data.orderId, in: transaction)
+                return []
+            }
+        }
+        handlers.on(StopShipment.self) { event, transaction in
+            let order = event.data.orderId
+            return try settled {
+                switch try store.stopShipment(of: order, to: event.data.customerId, in: transaction) {
+                case .stopped(let shipment):
+                    let told = shipment.map { OutgoingMessage.inventoryEvent($0.event, order) }
+                    return [.inventoryEvent(ShipmentStopped(orderId: order), order)] + (told.map { [$0] } ?? [])
+                case .tooLate(let status):
+                    let word = ShipmentStatus(rawValue: status.rawValue)
+                    return [.inventoryEvent(ShipmentNotStopped(orderId: order, status: word), order)]
+                }
+            }
         }
     }
 
     /// A step that the reservation refuses can't succeed later either.
-    private func settle(_ order: OrderID, _ step: (OrderID) throws -> Void) throws -> [OutgoingMessage] {
+    private func settled(_ step: () throws -> [OutgoingMessage]) throws -> [OutgoingMessage] {
         do {
-            try step(order)
+            return try step()
         } catch let refused as Reservation.TransitionRefused {
             throw Unprocessable(refused.description)
         }
-        return []
     }
+}
 
-    private func message(_ payload: some MessagePayload, _ order: OrderID) -> OutgoingMessage {
+extension OutgoingMessage {
+    /// What inventory tells of an order.
+    static func inventoryEvent(_ payload: some MessagePayload, _ order: OrderID) -> OutgoingMessage {
         .event(payload, on: .inventoryEvents, about: order.rawValue)
     }
 }

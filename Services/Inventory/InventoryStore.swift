@@ -27,34 +27,35 @@ struct InventoryStore: Sendable {
     let database: any Database
     let outbox: Outbox
 
-    static let migrations = [
-        Migration(
-            "inventory-001",
-            """
-            CREATE TABLE products (
-                sku TEXT PRIMARY KEY,
-                name TEXT NOT NULL,
-                price_minor_units INTEGER NOT NULL,
-                currency TEXT NOT NULL,
-                version INTEGER NOT NULL,
-                on_hand INTEGER NOT NULL,
-                reserved INTEGER NOT NULL,
-                sold INTEGER NOT NULL,
-                CHECK (reserved >= 0 AND reserved <= on_hand))
-            """,
-            """
-            CREATE TABLE reservations (
-                order_id TEXT PRIMARY KEY,
-                status TEXT NOT NULL)
-            """,
-            """
-            CREATE TABLE reservation_lines (
-                order_id TEXT NOT NULL REFERENCES reservations (order_id),
-                sku TEXT NOT NULL REFERENCES products (sku),
-                quantity INTEGER NOT NULL,
-                PRIMARY KEY (order_id, sku))
-            """)
-    ]
+    static let migrations =
+        [
+            Migration(
+                "inventory-001",
+                """
+                CREATE TABLE products (
+                    sku TEXT PRIMARY KEY,
+                    name TEXT NOT NULL,
+                    price_minor_units INTEGER NOT NULL,
+                    currency TEXT NOT NULL,
+                    version INTEGER NOT NULL,
+                    on_hand INTEGER NOT NULL,
+                    reserved INTEGER NOT NULL,
+                    sold INTEGER NOT NULL,
+                    CHECK (reserved >= 0 AND reserved <= on_hand))
+                """,
+                """
+                CREATE TABLE reservations (
+                    order_id TEXT PRIMARY KEY,
+                    status TEXT NOT NULL)
+                """,
+                """
+                CREATE TABLE reservation_lines (
+                    order_id TEXT NOT NULL REFERENCES reservations (order_id),
+                    sku TEXT NOT NULL REFERENCES products (sku),
+                    quantity INTEGER NOT NULL,
+                    PRIMARY KEY (order_id, sku))
+                """)
+        ] + shipmentMigrations
 
     /// Adds the products that aren't there yet and tells everyone of all of them. Telling at each start lets a copy
     /// that was lost fill up again; a copy that has the same version ignores it.
@@ -144,6 +145,11 @@ extension InventoryStore {
         try move(order, in: transaction) { try $0.release() }
     }
 
+    /// The goods of an order stay in the warehouse, sold or only held before.
+    func takeBack(_ order: OrderID, in transaction: any Transaction) throws {
+        try move(order, in: transaction) { try $0.takeBack() }
+    }
+
     private func move(
         _ order: OrderID, in transaction: any Transaction, _ step: (inout Reservation) throws -> Reservation.Movement
     ) throws {
@@ -167,6 +173,11 @@ extension InventoryStore {
                     UPDATE products SET reserved = reserved - \(quantity), on_hand = on_hand - \(quantity),
                         sold = sold + \(quantity)
                     WHERE sku = \(sku)
+                    """)
+            case .putBack:
+                try transaction.execute(
+                    """
+                    UPDATE products SET on_hand = on_hand + \(quantity), sold = sold - \(quantity) WHERE sku = \(sku)
                     """)
             }
         }

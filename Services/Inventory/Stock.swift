@@ -19,6 +19,8 @@ struct Reservation: Equatable, Sendable {
         case held, sold, released
         /// There was not enough, so nothing is held.
         case refused
+        /// The order was cancelled after it was confirmed, and its goods had not left.
+        case returned
     }
 
     let orderID: OrderID
@@ -38,6 +40,8 @@ struct Reservation: Equatable, Sendable {
         case sell
         /// From reserved to available.
         case release
+        /// From sold to on hand.
+        case putBack
     }
 
     /// The order was confirmed.
@@ -46,7 +50,8 @@ struct Reservation: Equatable, Sendable {
         case .held:
             status = .sold
             return .sell
-        case .sold: return .none
+        // A stop may overtake the confirmation.
+        case .sold, .returned: return .none
         case .released, .refused: throw TransitionRefused(from: status, to: .sold)
         }
     }
@@ -57,8 +62,22 @@ struct Reservation: Equatable, Sendable {
         case .held:
             status = .released
             return .release
-        case .released, .refused: return .none
+        case .released, .refused, .returned: return .none
         case .sold: throw TransitionRefused(from: .sold, to: .released)
+        }
+    }
+
+    /// The order's goods stay after all.
+    mutating func takeBack() throws(TransitionRefused) -> Movement {
+        switch status {
+        case .held:
+            status = .returned
+            return .release
+        case .sold:
+            status = .returned
+            return .putBack
+        case .returned: return .none
+        case .released, .refused: throw TransitionRefused(from: status, to: .returned)
         }
     }
 }

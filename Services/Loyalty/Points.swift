@@ -6,6 +6,8 @@ struct PointsEntry: Equatable, Sendable {
     let orderID: OrderID
     let points: Int64
     let at: Date
+    /// When they were taken back, if they were.
+    var reversedAt: Date?
 
     /// One point for each whole unit of currency.
     static func points(for total: Money) -> Int64 { total.wholeUnits }

@@ -22,7 +22,7 @@ struct Routes: Sendable {
         return try Response(
             json: PointsView(
                 customerId: customer, points: account.points,
-                entries: page.map { .init(orderId: $0.orderID, points: $0.points, at: $0.at) },
+                entries: page.flatMap { PointsView.Entry.list($0) },
                 nextCursor: account.entries.count > Self.pageSize ? page.last?.orderID : nil))
     }
 }
@@ -33,6 +33,15 @@ struct PointsView: Codable, Sendable {
         let orderId: OrderID
         let points: Int64
         let at: Date
+
+        /// What was given for an order and, if it was, taken back. One that was cancelled before it could be given
+        /// points has neither.
+        static func list(_ entry: PointsEntry) -> [Entry] {
+            let given = Entry(orderId: entry.orderID, points: entry.points, at: entry.at)
+            guard let reversedAt = entry.reversedAt else { return [given] }
+            if entry.points == 0 { return [] }
+            return [given, Entry(orderId: entry.orderID, points: -entry.points, at: reversedAt)]
+        }
     }
 
     let customerId: CustomerID

@@ -10,16 +10,19 @@ struct Routes: Sendable {
     private static let pageSize = 100
 
     func add(to router: Router<ShopRequestContext>) {
-        router.get("/customers/:id/notifications", use: list)
+        router.get("/customers/:id/notifications") { request, context in
+            try await list(.customer(CustomerID(rawValue: try context.pathParameter("id"))), request)
+        }
+        router.get("/warehouse/notifications") { request, _ in try await list(.warehouse, request) }
+        router.get("/carrier/notifications") { request, _ in try await list(.carrier, request) }
     }
 
     /// A customer of whom nothing was heard has an empty list.
-    @Sendable private func list(request: Request, context: ShopRequestContext) async throws -> Response {
-        let customer = CustomerID(rawValue: try context.pathParameter("id"))
+    private func list(_ recipient: Recipient, _ request: Request) async throws -> Response {
         let cursor = request.queryParameter("cursor")
         guard
             let notifications = try await store.notifications(
-                of: customer, after: cursor, limit: Self.pageSize + 1)
+                of: recipient, after: cursor, limit: Self.pageSize + 1)
         else {
             throw Problem.invalid(
                 field: "cursor", "Send the nextCursor of an earlier answer, or none to begin at the start.")
@@ -32,7 +35,7 @@ struct Routes: Sendable {
     }
 }
 
-/// A line of a customer's list.
+/// A line of a list.
 struct NotificationView: Codable, Sendable {
     let id: String
     let orderId: OrderID
@@ -40,16 +43,16 @@ struct NotificationView: Codable, Sendable {
     let text: String
     let at: Date
 
-    init(_ notification: CustomerNotification) {
-        id = notification.id
-        orderId = notification.orderID
-        kind = notification.kind.rawValue
-        text = notification.text
-        at = notification.at
+    init(_ notice: Notice) {
+        id = notice.id
+        orderId = notice.orderID
+        kind = notice.kind.rawValue
+        text = notice.text
+        at = notice.at
     }
 }
 
-/// The answer to `GET /customers/{id}/notifications`.
+/// The answer to `GET /customers/{id}/notifications` and its like.
 struct NotificationList: Codable, Sendable {
     let notifications: [NotificationView]
     let nextCursor: String?

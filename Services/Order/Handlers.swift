@@ -19,6 +19,17 @@ struct Handlers: Sendable {
         handlers.on(CancelUnpaidOrder.self) { event, transaction in
             try store.advance(event.data.orderId, in: transaction, saga.paymentTimedOut)
         }
+        handlers.on(ShipmentStatusChanged.self) { event, transaction in
+            try store.advance(event.data.orderId, in: transaction) { order, _ in
+                try saga.shipmentMoved(&order, to: event.data.status, at: event.attributes.time)
+            }
+        }
+        handlers.on(ShipmentStopped.self) { event, transaction in
+            try store.advance(event.data.orderId, in: transaction, saga.shipmentStopped)
+        }
+        handlers.on(ShipmentNotStopped.self) { event, transaction in
+            try store.advance(event.data.orderId, in: transaction, saga.shipmentNotStopped)
+        }
         handlers.on(ProductChanged.self) { event, transaction in
             try store.takeOver(event.data, in: transaction)
             return []

@@ -5,7 +5,7 @@ import Foundation
 /// has to know which are.
 struct Order: Equatable, Sendable {
     enum Status: String, Sendable, CaseIterable {
-        case placed, reserved, confirmed, cancelled, refunded
+        case placed, reserved, confirmed, shipped, delivered, cancelled, refunded
     }
 
     /// A status and when it was reached.
@@ -23,6 +23,8 @@ struct Order: Equatable, Sendable {
     private(set) var status: Status
     /// Why it was cancelled.
     private(set) var reason: CancellationReason?
+    /// Since when a confirmed order waits to hear whether its goods can still be stopped.
+    private(set) var cancellationRequestedAt: Date?
     /// From `placed` to the present status.
     private(set) var history: [Step]
 
@@ -33,13 +35,15 @@ struct Order: Equatable, Sendable {
     ) {
         self.init(
             id: id, customer: customer, lines: lines, total: total, paymentMethod: paymentMethod,
-            correlationID: correlationID, status: .placed, reason: nil, history: [Step(status: .placed, at: time)])
+            correlationID: correlationID, status: .placed, reason: nil, cancellationRequestedAt: nil,
+            history: [Step(status: .placed, at: time)])
     }
 
     /// An order as it was stored.
     init(
         id: OrderID, customer: Customer, lines: [OrderLine], total: Money, paymentMethod: PaymentMethod,
-        correlationID: String, status: Status, reason: CancellationReason?, history: [Step]
+        correlationID: String, status: Status, reason: CancellationReason?, cancellationRequestedAt: Date?,
+        history: [Step]
     ) {
         self.id = id
         self.customer = customer
@@ -49,6 +53,7 @@ struct Order: Equatable, Sendable {
         self.correlationID = correlationID
         self.status = status
         self.reason = reason
+        self.cancellationRequestedAt = cancellationRequestedAt
         self.history = history
     }
 }
@@ -67,7 +72,8 @@ extension Order {
     mutating func reserve(at time: Date) throws(TransitionRefused) {
         switch status {
         case .placed: enter(.reserved, at: time)
-        case .reserved, .confirmed, .cancelled, .refunded: throw TransitionRefused(from: status, to: .reserved)
+        case .reserved, .confirmed, .shipped, .delivered, .cancelled, .refunded:
+            throw TransitionRefused(from: status, to: .reserved)
         }
     }
 
@@ -75,25 +81,70 @@ extension Order {
     mutating func confirm(at time: Date) throws(TransitionRefused) {
         switch status {
         case .reserved: enter(.confirmed, at: time)
-        case .placed, .confirmed, .cancelled, .refunded: throw TransitionRefused(from: status, to: .confirmed)
+        case .placed, .confirmed, .shipped, .delivered, .cancelled, .refunded:
+            throw TransitionRefused(from: status, to: .confirmed)
         }
     }
 
     /// It comes to nothing.
     mutating func cancel(because reason: CancellationReason, at time: Date) throws(TransitionRefused) {
         switch status {
-        case .placed, .reserved:
+        case .placed, .reserved, .confirmed:
             self.reason = reason
+            cancellationRequestedAt = nil
             enter(.cancelled, at: time)
-        case .confirmed, .cancelled, .refunded: throw TransitionRefused(from: status, to: .cancelled)
+        case .shipped, .delivered, .cancelled, .refunded: throw TransitionRefused(from: status, to: .cancelled)
         }
     }
 
-    /// Money that had come after all went back.
+    /// Its customer doesn't want it any more, and its goods are to be stopped.
+    /// - Returns: whether that is news.
+    mutating func requestCancellation(at time: Date) throws(TransitionRefused) -> Bool {
+        switch status {
+        case .confirmed:
+            guard cancellationRequestedAt == nil else { return false }
+            cancellationRequestedAt = time
+            return true
+        case .placed, .reserved, .shipped, .delivered, .cancelled, .refunded:
+            throw TransitionRefused(from: status, to: .cancelled)
+        }
+    }
+
+    /// Its goods could not be stopped.
+    /// - Returns: whether somebody was waiting for that.
+    mutating func refuseCancellation() throws(TransitionRefused) -> Bool {
+        switch status {
+        case .confirmed, .shipped, .delivered:
+            defer { cancellationRequestedAt = nil }
+            return cancellationRequestedAt != nil
+        case .placed, .reserved, .cancelled, .refunded: throw TransitionRefused(from: status, to: status)
+        }
+    }
+
+    /// Its goods are on their way.
+    mutating func ship(at time: Date) throws(TransitionRefused) {
+        switch status {
+        case .confirmed: enter(.shipped, at: time)
+        case .placed, .reserved, .shipped, .delivered, .cancelled, .refunded:
+            throw TransitionRefused(from: status, to: .shipped)
+        }
+    }
+
+    /// Its goods have arrived.
+    mutating func deliver(at time: Date) throws(TransitionRefused) {
+        switch status {
+        case .shipped: enter(.delivered, at: time)
+        case .placed, .reserved, .confirmed, .delivered, .cancelled, .refunded:
+            throw TransitionRefused(from: status, to: .delivered)
+        }
+    }
+
+    /// Its money went back.
     mutating func refund(at time: Date) throws(TransitionRefused) {
         switch status {
         case .cancelled: enter(.refunded, at: time)
-        case .placed, .reserved, .confirmed, .refunded: throw TransitionRefused(from: status, to: .refunded)
+        case .placed, .reserved, .confirmed, .shipped, .delivered, .refunded:
+            throw TransitionRefused(from: status, to: .refunded)
         }
     }
 

@@ -61,6 +61,7 @@ struct OrderStore: Sendable {
                 created_at_ms INTEGER NOT NULL)
             """),
         Migration("order-002-catalogue-size", "ALTER TABLE products ADD COLUMN catalogue_size INTEGER"),
+        Migration("order-003-cancellation", "ALTER TABLE orders ADD COLUMN cancellation_requested_at_ms INTEGER"),
     ]
 }
 
@@ -128,6 +129,19 @@ extension OrderStore {
             guard try Inbox.insert(webhook, consumer: "webhooks/payments", in: transaction) else { return false }
             try outbox.append(try advance(id, in: transaction, step), context: context, in: transaction)
             return true
+        }
+    }
+
+    /// Lets the saga take one step with an order that a request asks for.
+    /// - Returns: the order after it, or `nil` if there is none.
+    func advance(
+        _ id: OrderID, context: MessageContext,
+        _ step: @escaping @Sendable (inout Order, Date) throws -> [OutgoingMessage]
+    ) async throws -> Order? {
+        try await database.write { transaction in
+            guard try order(id, in: transaction) != nil else { return nil }
+            try outbox.append(try advance(id, in: transaction, step), context: context, in: transaction)
+            return try order(id, in: transaction)
         }
     }
 
@@ -225,7 +239,8 @@ extension OrderStore {
     private func update(_ order: Order, from before: Order, in transaction: any Transaction) throws {
         let changed = try transaction.execute(
             """
-            UPDATE orders SET status = \(order.status), reason = \((order.reason?.rawValue).sqlValue)
+            UPDATE orders SET status = \(order.status), reason = \((order.reason?.rawValue).sqlValue),
+                cancellation_requested_at_ms = \(order.cancellationRequestedAt.sqlValue)
             WHERE id = \(order.id) AND status = \(before.status)
             """)
         // SQLite runs one writer at a time; an engine that doesn't must see that somebody else was quicker.
@@ -277,7 +292,8 @@ extension OrderStore {
             id: id, customer: Customer(id: try row.get("customer_id"), email: try row.get("customer_email")),
             lines: lines, total: Money(amountMinorUnits: try row.get("total_minor_units"), currency: currency),
             paymentMethod: try row.get("payment_method"), correlationID: try row.get("correlation_id"),
-            status: try row.get("status"), reason: reason.map(CancellationReason.init(rawValue:)), history: history)
+            status: try row.get("status"), reason: reason.map(CancellationReason.init(rawValue:)),
+            cancellationRequestedAt: try row.get("cancellation_requested_at_ms"), history: history)
     }
 }
 

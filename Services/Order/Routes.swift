@@ -15,6 +15,7 @@ struct Routes: Sendable {
         router.post("/orders", use: place)
         router.get("/orders", use: list)
         router.get("/orders/:id", use: follow)
+        router.post("/orders/:id/cancel", use: cancel)
     }
 }
 
@@ -118,9 +119,13 @@ extension Routes {
 
     private func find(_ id: OrderID) async throws -> Order {
         guard let order = try await store.order(id) else {
-            throw Problem.notFound("There is no order '\(id)'; take the id from the answer to POST /orders.")
+            throw Self.unknown(id)
         }
         return order
+    }
+
+    private static func unknown(_ id: OrderID) -> Problem {
+        .notFound("There is no order '\(id)'; take the id from the answer to POST /orders.")
     }
 
     private func answer(_ order: Order, _ known: String?) throws -> Response {
@@ -133,6 +138,26 @@ extension Routes {
         let wait = preferences.lazy.map { $0.trimmingCharacters(in: .whitespaces).lowercased() }
             .first { $0.hasPrefix("wait=") }
         return min(max(wait.flatMap { Int($0.dropFirst(5)) } ?? 0, 0), longestWaitSeconds)
+    }
+}
+
+// MARK: - Cancelling
+
+extension Routes {
+    /// Takes the wish to cancel. Before the money has come it is granted at once; after that it depends on whether the
+    /// goods can still be stopped, and the order tells in time.
+    @Sendable private func cancel(request: Request, context: ShopRequestContext) async throws -> Response {
+        let id = OrderID(rawValue: try context.pathParameter("id"))
+        do {
+            guard let order = try await store.advance(id, context: .current(), saga.cancellationRequested) else {
+                throw Self.unknown(id)
+            }
+            return try Response(
+                json: OrderView(order), status: .accepted, headers: [.eTag: order.eTag, .location: "/orders/\(id)"])
+        } catch let refused as Order.TransitionRefused {
+            throw Problem.conflict(
+                "The order is \(refused.from) and can't be cancelled any more.", kind: "too-late-to-cancel")
+        }
     }
 }
 
@@ -164,7 +189,7 @@ extension Routes {
 
 extension Order {
     /// Changes with each transition (RFC 9110 section 8.8.3).
-    fileprivate var eTag: String { "\"\(history.count)\"" }
+    fileprivate var eTag: String { "\"\(history.count)\(cancellationRequestedAt == nil ? "" : "-cancelling")\"" }
 }
 
 extension HTTPField.Name {
@@ -251,6 +276,7 @@ struct OrderView: Codable, Sendable {
     let orderId: OrderID
     let status: String
     let reason: CancellationReason?
+    let cancellationRequestedAt: Date?
     let correlationId: String
     let customer: Customer
     let items: [Item]
@@ -261,6 +287,7 @@ struct OrderView: Codable, Sendable {
         orderId = order.id
         status = order.status.rawValue
         reason = order.reason
+        cancellationRequestedAt = order.cancellationRequestedAt
         correlationId = order.correlationID
         customer = order.customer
         items = order.lines.map { Item(sku: $0.sku, quantity: $0.quantity) }

@@ -32,6 +32,7 @@ public struct CancellationReason: Identifier {
     public static let outOfStock: CancellationReason = "out_of_stock"
     public static let paymentDeclined: CancellationReason = "payment_declined"
     public static let paymentTimeout: CancellationReason = "payment_timeout"
+    public static let customerRequest: CancellationReason = "customer_request"
 }
 
 /// An order was accepted. Inventory reserves its stock.
@@ -66,7 +67,7 @@ public struct OrderConfirmed: MessagePayload {
     }
 }
 
-/// The order came to nothing. Inventory releases what it holds for it.
+/// The order came to nothing. Inventory releases what it holds for it, loyalty takes its points back.
 public struct OrderCancelled: MessagePayload {
     public static let type = "shop.order.cancelled.v1"
     public var orderId: OrderID
@@ -93,6 +94,18 @@ public struct OrderRefunded: MessagePayload {
         self.orderId = orderId
         self.customer = customer
         self.total = total
+    }
+}
+
+/// The customer wanted a confirmed order cancelled, but its goods were on their way already.
+public struct CancellationRefused: MessagePayload {
+    public static let type = "shop.order.cancellation-refused.v1"
+    public var orderId: OrderID
+    public var customer: Customer
+
+    public init(orderId: OrderID, customer: Customer) {
+        self.orderId = orderId
+        self.customer = customer
     }
 }
 

@@ -67,12 +67,20 @@ public struct Topology: Sendable {
             Subscription(
                 .orderEvents, to: .inventory, [OrderPlaced.self, OrderConfirmed.self, OrderCancelled.self]),
             Subscription(.orderEvents, to: .email, [OrderConfirmed.self, OrderCancelled.self, OrderRefunded.self]),
-            Subscription(.orderEvents, to: .loyalty, [OrderConfirmed.self]),
+            Subscription(.orderEvents, to: .loyalty, [OrderConfirmed.self, OrderCancelled.self]),
             Subscription(
                 .orderEvents, to: .notification,
-                [OrderPlaced.self, OrderConfirmed.self, OrderCancelled.self, OrderRefunded.self]),
+                [
+                    OrderPlaced.self, OrderConfirmed.self, OrderCancelled.self, OrderRefunded.self,
+                    CancellationRefused.self,
+                ]),
             Subscription(
-                .inventoryEvents, to: .order, [StockReserved.self, StockRejected.self, ProductChanged.self]),
-            Subscription(.loyaltyEvents, to: .notification, [PointsAwarded.self]),
+                .inventoryEvents, to: .order,
+                [
+                    StockReserved.self, StockRejected.self, ProductChanged.self, ShipmentStatusChanged.self,
+                    ShipmentStopped.self, ShipmentNotStopped.self,
+                ]),
+            Subscription(.inventoryEvents, to: .notification, [ShipmentStatusChanged.self]),
+            Subscription(.loyaltyEvents, to: .notification, [PointsAwarded.self, PointsReversed.self]),
         ])
 }

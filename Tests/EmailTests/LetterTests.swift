@@ -56,7 +56,7 @@ import Testing
             (.outOfStock, "we no longer have all of its products in stock"),
             (.paymentDeclined, "your payment was declined"),
             (.paymentTimeout, "your payment did not arrive in time"),
-            ("customer_request", "of this reason: customer request"),
+            (.customerRequest, "you asked us to"), ("lost_at_sea", "of this reason: lost at sea"),
         ] as [(CancellationReason, String)])
     func cancelled(reason: CancellationReason, words: String) {
         let mail = templates.render(

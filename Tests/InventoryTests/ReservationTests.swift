@@ -71,6 +71,67 @@ import Testing
     }
 }
 
+@Suite("Shipments") struct ShipmentTests {
+    @Test("A confirmed order gets one, which moves step by step and tells of each") func moves() async throws {
+        try await withInventory { harness, store in
+            _ = try await harness.deliver(placed("order-1", ["MUG": 2]))
+            #expect(try await harness.deliver(confirmed("order-1")) == [ShipmentStatusChanged.type])
+            #expect(try await store.shipment(of: "order-1")?.status == .preparing)
+            for status in [Shipment.Status.packed, .packed, .shipped, .delivered] {
+                #expect(try await move("order-1", to: status, store)?.status == status)
+            }
+            #expect(try await harness.takeSent().count == 3, "saying it again isn't news")
+            await #expect(throws: Shipment.TransitionRefused(from: .delivered, to: .packed)) {
+                try await move("order-1", to: .packed, store)
+            }
+            #expect(try await move("order-2", to: .packed, store) == nil)
+        }
+    }
+
+    @Test("Stopped before it leaves: its goods can be sold again, once") func stopped() async throws {
+        try await withInventory { harness, store in
+            _ = try await harness.deliver(placed("order-1", ["MUG": 2]))
+            _ = try await harness.deliver(confirmed("order-1"))
+            _ = try await move("order-1", to: .packed, store)
+            _ = try await harness.takeSent()
+            #expect(try await harness.deliver(stop) == [ShipmentStopped.type, ShipmentStatusChanged.type])
+            #expect(try await harness.deliver(stop) == [ShipmentStopped.type])
+            #expect(try await harness.deliver(cancelled("order-1")) == [])
+            #expect(try await store.product("MUG")?.stock == Stock(onHand: 5, reserved: 0, sold: 0))
+            await #expect(throws: Shipment.TransitionRefused(from: .stopped, to: .shipped)) {
+                try await move("order-1", to: .shipped, store)
+            }
+        }
+    }
+
+    @Test("A stop that overtakes the confirmation: nothing is ever sold") func stoppedEarly() async throws {
+        try await withInventory { harness, store in
+            _ = try await harness.deliver(placed("order-1", ["MUG": 2]))
+            #expect(try await harness.deliver(stop) == [ShipmentStopped.type])
+            #expect(try await harness.deliver(confirmed("order-1")) == [])
+            #expect(try await store.product("MUG")?.stock == Stock(onHand: 5, reserved: 0, sold: 0))
+            #expect(try await store.shipment(of: "order-1")?.status == .stopped)
+        }
+    }
+
+    @Test("What has left can't be stopped") func tooLate() async throws {
+        try await withInventory { harness, store in
+            _ = try await harness.deliver(placed("order-1", ["MUG": 2]))
+            _ = try await harness.deliver(confirmed("order-1"))
+            for status in [Shipment.Status.packed, .shipped] { _ = try await move("order-1", to: status, store) }
+            _ = try await harness.takeSent()
+            #expect(try await harness.deliver(stop) == [ShipmentNotStopped.type])
+            #expect(try await store.product("MUG")?.stock == Stock(onHand: 3, reserved: 0, sold: 2))
+        }
+    }
+
+    private let stop = StopShipment(orderId: "order-1", customerId: "ada")
+
+    private func move(_ order: OrderID, to status: Shipment.Status, _ store: InventoryStore) async throws -> Shipment? {
+        try await store.moveShipment(of: order, to: status, context: MessageContext(correlationID: "c"))
+    }
+}
+
 private let seed = [
     SeedProduct(sku: "MUG", name: "Mug", priceMinorUnits: 1450, currency: "EUR", onHand: 5),
     SeedProduct(sku: "PEN", name: "Pen", priceMinorUnits: 3450, currency: "EUR", onHand: 1),

@@ -52,6 +52,47 @@ import Testing
         #expect(order == before)
     }
 
+    @Test("Cancelled before the money is there: at once, and late money goes back", arguments: [false, true])
+    func cancelEarly(isReserved: Bool) throws {
+        var order = Order.sample()
+        if isReserved { _ = try saga.stockReserved(&order, at: time) }
+        #expect(types(try saga.cancellationRequested(&order, at: time)) == [OrderCancelled.type])
+        #expect(order.status == .cancelled && order.reason == .customerRequest)
+        #expect(types(try saga.paymentSucceeded(&order, at: time)) == [RefundPayment.type])
+    }
+
+    @Test("Cancelled after confirmation: the goods are stopped first, then the money goes back") func cancelLate()
+        throws
+    {
+        var order = Order.sample(.confirmed)
+        #expect(types(try saga.cancellationRequested(&order, at: time)) == [StopShipment.type])
+        #expect(order.status == .confirmed && order.cancellationRequestedAt == time)
+        #expect(types(try saga.cancellationRequested(&order, at: time)) == [])
+        #expect(types(try saga.shipmentStopped(&order, at: time)) == [OrderCancelled.type, RefundPayment.type])
+        #expect(order.status == .cancelled && order.cancellationRequestedAt == nil)
+        #expect(types(try saga.paymentRefunded(&order, at: time)) == [OrderRefunded.type])
+    }
+
+    @Test("The goods had left before they could be stopped: the order goes on") func tooLate() throws {
+        var order = Order.sample(.confirmed)
+        _ = try saga.cancellationRequested(&order, at: time)
+        #expect(types(try saga.shipmentNotStopped(&order, at: time)) == [CancellationRefused.type])
+        #expect(order == Order.sample(.confirmed))
+        #expect(types(try saga.shipmentNotStopped(&order, at: time)) == [])
+    }
+
+    @Test("Shipped and delivered, in whatever order that is heard") func shipped() throws {
+        var order = Order.sample(.confirmed)
+        for status in [ShipmentStatus.preparing, .packed] { _ = try saga.shipmentMoved(&order, to: status, at: time) }
+        #expect(order == Order.sample(.confirmed))
+        #expect(types(try saga.shipmentMoved(&order, to: .delivered, at: time)) == [])
+        _ = try saga.shipmentMoved(&order, to: .shipped, at: time)
+        #expect(order.history.map(\.status) == [.confirmed, .shipped, .delivered])
+        #expect(throws: Order.TransitionRefused(from: .delivered, to: .cancelled)) {
+            try saga.cancellationRequested(&order, at: time)
+        }
+    }
+
     @Test("Each fact that repeats changes nothing", arguments: Order.Status.allCases)
     func repeats(status: Order.Status) throws {
         let steps: [Order.Status: [Step]] = [
@@ -61,12 +102,16 @@ import Testing
                 OrderSaga.stockReserved, OrderSaga.stockRejected, OrderSaga.paymentSucceeded, OrderSaga.paymentFailed,
                 OrderSaga.paymentTimedOut,
             ],
+            .shipped: [OrderSaga.paymentSucceeded, OrderSaga.paymentTimedOut, OrderSaga.shipmentNotStopped],
+            .delivered: [OrderSaga.paymentSucceeded, OrderSaga.paymentTimedOut, OrderSaga.shipmentNotStopped],
             .cancelled: [
                 OrderSaga.stockReserved, OrderSaga.stockRejected, OrderSaga.paymentFailed, OrderSaga.paymentTimedOut,
+                OrderSaga.shipmentStopped, OrderSaga.cancellationRequested,
             ],
             .refunded: [
                 OrderSaga.stockReserved, OrderSaga.stockRejected, OrderSaga.paymentSucceeded, OrderSaga.paymentFailed,
-                OrderSaga.paymentTimedOut, OrderSaga.paymentRefunded,
+                OrderSaga.paymentTimedOut, OrderSaga.paymentRefunded, OrderSaga.shipmentStopped,
+                OrderSaga.cancellationRequested,
             ],
         ]
         for step in try #require(steps[status]) {
@@ -90,13 +135,14 @@ import Testing
 @Suite("An order's transitions") struct OrderTransitionTests {
     @Test("Only the listed transitions are allowed", arguments: Order.Status.allCases) func table(from: Order.Status) {
         let allowed: [Order.Status: Set<Order.Status>] = [
-            .placed: [.reserved, .cancelled], .reserved: [.confirmed, .cancelled], .confirmed: [],
-            .cancelled: [.refunded], .refunded: [],
+            .placed: [.reserved, .cancelled], .reserved: [.confirmed, .cancelled], .confirmed: [.shipped, .cancelled],
+            .shipped: [.delivered], .delivered: [], .cancelled: [.refunded], .refunded: [],
         ]
         var reached: Set<Order.Status> = []
         let transitions: [(inout Order) throws -> Void] = [
             { try $0.reserve(at: Date()) }, { try $0.confirm(at: Date()) },
             { try $0.cancel(because: .outOfStock, at: Date()) }, { try $0.refund(at: Date()) },
+            { try $0.ship(at: Date()) }, { try $0.deliver(at: Date()) },
         ]
         for transition in transitions {
             var order = Order.sample(from)
@@ -120,7 +166,8 @@ extension Order {
             id: id, customer: Customer(id: "ada", email: "ada@example.com"),
             lines: [OrderLine(sku: "NOTEBOOK-A5", quantity: 2, unitPrice: price)],
             total: Money(amountMinorUnits: 3790, currency: "EUR"), paymentMethod: .ok, correlationID: "correlation-1",
-            status: status, reason: nil, history: [Step(status: status, at: Date(timeIntervalSince1970: 1_772_366_400))]
+            status: status, reason: nil, cancellationRequestedAt: nil,
+            history: [Step(status: status, at: Date(timeIntervalSince1970: 1_772_366_400))]
         )
     }
 }

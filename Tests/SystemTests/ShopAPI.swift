@@ -111,6 +111,27 @@ extension ShopAPI {
     }
 }
 
+// MARK: - Cancelling and sending
+
+extension ShopAPI {
+    func cancel(_ id: OrderID) async throws -> Answer { try await send(.post, .order, "/orders/\(id)/cancel") }
+
+    /// Asks for the next step of a shipment.
+    func moveShipment(of order: OrderID, to status: String) async throws -> Answer {
+        try await send(
+            .post, .inventory, "/shipments/\(order)/status", headers: ["Content-Type": "application/json"],
+            body: Data(#"{"status":"\#(status)"}"#.utf8))
+    }
+
+    /// The shipment of an order that is confirmed, as soon as inventory has heard of it.
+    func shipment(of order: OrderID) async throws -> ShipmentState {
+        try await eventually("the order \(order) has a shipment") {
+            let answer = try await send(.get, .inventory, "/shipments/\(order)")
+            return answer.status == 404 ? nil : try answer.decode(ShipmentState.self)
+        }
+    }
+}
+
 // MARK: - What the other services know
 
 extension ShopAPI {
@@ -143,6 +164,11 @@ extension ShopAPI {
 
     func notifications(of customer: CustomerID) async throws -> [NotificationState] {
         try await all(NotificationPage.self, .notification, "/customers/\(customer)/notifications")
+    }
+
+    /// What the warehouse or the carrier was told of an order.
+    func notifications(to channel: String, about order: OrderID) async throws -> [NotificationState] {
+        try await all(NotificationPage.self, .notification, "/\(channel)/notifications").filter { $0.orderId == order }
     }
 
     /// How many messages wait in a service's outbox, by its own metrics.

@@ -34,11 +34,17 @@ struct OrderState: Decodable, Sendable {
     var orderId: OrderID
     var status: String
     var reason: CancellationReason?
+    var cancellationRequestedAt: String?
     var correlationId: String
     var customer: Customer
     var items: [NewOrder.Item]
     var total: Money
     var history: [Step]
+
+    /// Whether it waits to hear if its goods can still be stopped.
+    var isCancelling: Bool { cancellationRequestedAt != nil }
+
+    func passed(_ status: String) -> Bool { history.contains { $0.status == status } }
 }
 
 struct ProductState: Decodable, Equatable, Sendable {
@@ -48,6 +54,12 @@ struct ProductState: Decodable, Equatable, Sendable {
     var onHand: Int
     var reserved: Int
     var sold: Int
+}
+
+struct ShipmentState: Decodable, Sendable {
+    var orderId: OrderID
+    var customerId: CustomerID
+    var status: String
 }
 
 struct ChargeState: Decodable, Sendable {

@@ -36,6 +36,8 @@ struct OrderAnswer: Codable, Equatable, Sendable {
     let orderId: String
     let status: String
     let reason: String?
+    /// Since when it waits to hear whether its goods can still be stopped.
+    var cancellationRequestedAt: String?
     let correlationId: String
     let customer: Customer
     let items: [Item]
@@ -82,6 +84,11 @@ struct PointsEntry: Codable, Equatable, Sendable {
     let orderId: String
     let points: Int
     let at: String
+}
+
+struct Shipment: Codable, Equatable, Sendable {
+    let orderId: String
+    let status: String
 }
 
 struct Notification: Codable, Equatable, Sendable {

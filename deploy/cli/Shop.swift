@@ -7,8 +7,8 @@ struct ShopCommand: AsyncParsableCommand {
         commandName: "shop",
         abstract: "Runs the shop, places orders, and follows them through the services.",
         subcommands: [
-            UpCommand.self, OrderCommand.self, StatusCommand.self, MemoryCommand.self, KeysCommand.self,
-            LoadCommand.self,
+            UpCommand.self, OrderCommand.self, StatusCommand.self, CancelCommand.self, WarehouseCommand.self,
+            MemoryCommand.self, KeysCommand.self, LoadCommand.self,
         ])
 }
 

@@ -75,6 +75,37 @@ struct ShopClient: Sendable {
         return Reading(order: try decode(answer, expecting: 200), tag: answer.header("ETag"))
     }
 
+    /// Asks for an order to be cancelled.
+    func cancel(_ id: String) async throws -> Reading {
+        let answer = try await http.post(
+            addresses.url(of: "order") + "/orders/\(id.escapedForURL)/cancel", json: Data("{}".utf8), headers: [:],
+            timeout: Self.patience)
+        return Reading(order: try decode(answer, expecting: 202), tag: answer.header("ETag"))
+    }
+
+    /// All orders that are in a status now, the newest first.
+    func orders(in status: String) async throws -> [OrderAnswer] {
+        try await all("order", "/orders?status=\(status)", key: "orders")
+    }
+
+    /// Where an order's goods are; `nil` if inventory hasn't heard yet that they are to be sent.
+    func shipment(of order: String) async throws -> Shipment? {
+        let answer = try await http.get(shipmentURL(order), timeout: Self.patience)
+        return answer.status == 404 ? nil : try decode(answer, expecting: 200)
+    }
+
+    /// Says that the next step of a shipment is done.
+    func moveShipment(of order: String, to status: String) async throws -> Shipment {
+        let answer = try await http.post(
+            shipmentURL(order) + "/status", json: JSONEncoder().encode(["status": status]), headers: [:],
+            timeout: Self.patience)
+        return try decode(answer, expecting: 200)
+    }
+
+    private func shipmentURL(_ order: String) throws -> String {
+        try addresses.url(of: "inventory") + "/shipments/" + order.escapedForURL
+    }
+
     /// What the other services know of an order; each is asked at once, and one that is away is left out.
     func effects(of order: String, customer: String) async throws -> Effects {
         let query = "?orderId=\(order.escapedForURL)"

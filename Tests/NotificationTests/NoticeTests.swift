@@ -5,7 +5,7 @@ import Testing
 
 @testable import Notification
 
-@Suite("A customer's notifications") struct CustomerNotificationTests {
+@Suite("A customer's notifications") struct NoticeTests {
     private let total = Money(amountMinorUnits: 1998, currency: "EUR")
 
     @Test("Each event adds one line, in words for the customer") func words() async throws {
@@ -22,7 +22,7 @@ import Testing
             _ = try await harness.deliver(
                 PointsAwarded(customerId: "ada", orderId: "order-2", points: 19, balance: 40), id: "4")
 
-            let list = try #require(try await store.notifications(of: "ada", after: nil, limit: 10))
+            let list = try #require(try await store.notifications(of: .customer("ada"), after: nil, limit: 10))
             #expect(
                 list.map(\.text) == [
                     "We have your order for 19.98 EUR and are checking the stock.",
@@ -30,9 +30,18 @@ import Testing
                     "We have returned 19.98 EUR to you.", "You got 19 points and now have 40.",
                 ])
             #expect(list.map(\.kind) == [.orderPlaced, .orderCancelled, .orderRefunded, .pointsAwarded])
-            #expect(try await store.notifications(of: "ada", after: "2", limit: 1)?.map(\.id) == ["3"])
-            #expect(try await store.notifications(of: "bob", after: nil, limit: 10) == [])
-            #expect(try await store.notifications(of: "ada", after: "no-such", limit: 10) == nil)
+            #expect(try await store.notifications(of: .customer("ada"), after: "2", limit: 1)?.map(\.id) == ["3"])
+
+            _ = try await harness.deliver(
+                ShipmentStatusChanged(orderId: "order-2", customerId: "ada", status: .shipped), id: "5")
+            func last(_ recipient: Recipient) async throws -> Notice? {
+                try await store.notifications(of: recipient, after: nil, limit: 10)?.last
+            }
+            #expect(try await last(.customer("ada"))?.text == "Your order is on its way.")
+            #expect(try await last(.warehouse)?.text == "The order order-2 has left.")
+            #expect(try await last(.carrier)?.id == "5-carrier")
+            #expect(try await store.notifications(of: .customer("bob"), after: nil, limit: 10) == [])
+            #expect(try await store.notifications(of: .customer("ada"), after: "no-such", limit: 10) == nil)
         }
     }
 }
