@@ -27,7 +27,8 @@ func shared(
 /// A service in `Services/` on the common chassis, with its tests in `Tests/`. Its `openapi.yaml` and the
 /// `resources` are compiled into the executable, which is then one file that runs anywhere.
 func service(
-    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [String] = [], fixtures: [String] = []
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [String] = [],
+    testing: [Target.Dependency] = [], fixtures: [String] = []
 ) -> [Target] {
     let chassis: [Target.Dependency] = [
         "Persistence", "ServiceKit", "Telemetry", httpTypes, hummingbird, lifecycle, log,
@@ -37,7 +38,7 @@ func service(
             name: name, dependencies: chassis + dependencies, path: "Services/\(name)", exclude: ["README.md"],
             resources: (["openapi.yaml"] + resources).map { .embedInCode($0) }, swiftSettings: strict,
             linkerSettings: compact),
-        tests(name, chassis + dependencies + [hummingbirdTesting], fixtures: fixtures),
+        tests(name, chassis + dependencies + [hummingbirdTesting] + testing, fixtures: fixtures),
     ]
 }
 
@@ -100,6 +101,7 @@ let package = Package(
         .executable(name: "email", targets: ["Email"]),
         .executable(name: "loyalty", targets: ["Loyalty"]),
         .executable(name: "notification", targets: ["Notification"]),
+        .executable(name: "console", targets: ["Console"]),
         .executable(name: "shop", targets: ["Shop"]),
     ],
     dependencies: [
@@ -152,6 +154,10 @@ let package = Package(
         shopService("Email", ["CCurl", mustache], resources: ["templates"], fixtures: ["smtp_server.py"]),
         shopService("Loyalty"),
         shopService("Notification"),
+        service(
+            "Console",
+            ["Contracts", "Messaging", crypto, httpClient, metrics, nio, nioPosix],
+            resources: ["Page"], testing: [subprocess, system, tracing], fixtures: ["otlp_export.py"]),
 
         // The command line
         [
@@ -177,11 +183,11 @@ let package = Package(
             .testTarget(
                 name: "SystemTests",
                 dependencies: [
-                    "Broker", "Order", "Payment", "Inventory", "Email", "Loyalty", "Notification", "Shop",
+                    "Broker", "Order", "Payment", "Inventory", "Email", "Loyalty", "Notification", "Console", "Shop",
                     "AWSSignature", "Contracts", "Messaging", "Webhooks", "TestSupport", httpClient, nio, subprocess,
                     system,
                 ],
-                path: "Tests/SystemTests", swiftSettings: strict),
+                path: "Tests/SystemTests", exclude: ["test_console.py"], swiftSettings: strict),
             .testTarget(
                 name: "ConformanceTests", dependencies: ["Broker", "TestSupport", subprocess, system],
                 path: "Tests/ConformanceTests", exclude: pythonTests, swiftSettings: strict),

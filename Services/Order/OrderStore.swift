@@ -62,6 +62,7 @@ struct OrderStore: Sendable {
             """),
         Migration("order-002-catalogue-size", "ALTER TABLE products ADD COLUMN catalogue_size INTEGER"),
         Migration("order-003-cancellation", "ALTER TABLE orders ADD COLUMN cancellation_requested_at_ms INTEGER"),
+        Migration("order-004-by-correlation", "CREATE INDEX orders_by_correlation ON orders (correlation_id, id)"),
     ]
 }
 
@@ -104,13 +105,14 @@ extension OrderStore {
     /// A page of orders, the newest first.
     /// - Parameter before: the last order of the page before.
     func orders(
-        customer: CustomerID?, status: Order.Status?, before: OrderID?, limit: Int
+        customer: CustomerID?, status: Order.Status?, correlationID: String? = nil, before: OrderID?, limit: Int
     ) async throws -> [Order] {
         try await database.read { transaction in
             // Only what is asked for stands in the statement, so that the engine can use its indexes.
             var conditions: [SQL] = []
             if let customer { conditions.append("customer_id = \(customer)") }
             if let status { conditions.append("status = \(status)") }
+            if let correlationID { conditions.append("correlation_id = \(correlationID)") }
             if let before { conditions.append("id < \(before)") }
             let ids: [OrderID] = try transaction.rows(
                 "SELECT id FROM orders \(where: conditions) ORDER BY id DESC LIMIT \(limit)"

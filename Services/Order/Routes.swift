@@ -178,6 +178,7 @@ extension Routes {
         }
         let orders = try await store.orders(
             customer: request.queryParameter("customerId").map(CustomerID.init(rawValue:)), status: status,
+            correlationID: request.queryParameter("correlationId"),
             before: request.queryParameter("cursor").map(OrderID.init(rawValue:)), limit: Self.pageSize + 1)
         let page = orders.prefix(Self.pageSize)
         return try Response(

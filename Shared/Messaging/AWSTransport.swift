@@ -5,7 +5,7 @@ import Synchronization
 
 /// Amazon SNS and SQS, or anything that speaks their protocols.
 public final class AWSTransport: MessageTransport {
-    private let client: AWSClient
+    let client: AWSClient
     /// Deliveries of a message before the broker itself moves it to the dead letters.
     private let maxReceiveCount: Int
     private let names = Mutex(Names())
@@ -190,7 +190,7 @@ extension AWSTransport {
         }
     }
 
-    private func url(of queue: Queue) async throws -> String {
+    func url(of queue: Queue) async throws -> String {
         if let url = names.withLock({ $0.queueURLs[queue] }) { return url }
         let url = try await lookUp(queue)
         names.withLock { $0.queueURLs[queue] = url }

@@ -49,9 +49,11 @@ public struct MessagingSettings: Sendable {
 public struct HTTPClientService: Service {
     public let client: HTTPClient
 
-    public init() {
+    /// - Parameter waitsForConnection: whether a refused connection is tried again until the timeout, or is an answer.
+    public init(waitsForConnection: Bool = true) {
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = .seconds(2)
+        configuration.connectionPool.retryConnectionEstablishment = waitsForConnection
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
         // A long poll holds a connection, and each handler may be telling the broker of its end.

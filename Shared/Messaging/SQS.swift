@@ -98,4 +98,29 @@ enum SQS {
         let ReceiptHandle: String
         let VisibilityTimeout: Int
     }
+
+    struct ChangeMessageVisibilityBatch: Encodable, Sendable {
+        let QueueUrl: String
+        let Entries: [Entry]
+
+        struct Entry: Encodable, Sendable {
+            let Id: String
+            let ReceiptHandle: String
+            let VisibilityTimeout: Int
+        }
+    }
+
+    struct ListQueues: Encodable, Sendable {
+        let MaxResults: Int
+        let NextToken: String?
+
+        struct Output: Decodable {
+            let QueueUrls: [String]?
+            let NextToken: String?
+        }
+    }
+
+    struct PurgeQueue: Encodable, Sendable {
+        let QueueUrl: String
+    }
 }

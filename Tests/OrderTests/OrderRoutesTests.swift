@@ -114,6 +114,9 @@ import Webhooks
             #expect(ids.count == 52 && Set(ids).count == 52 && ids == ids.sorted(by: >))
             #expect(second.nextCursor == nil)
             #expect(try await service.page("/orders?customerId=bob").orders.isEmpty)
+            let one = try #require(second.orders.last)
+            let found = try await service.page("/orders?correlationId=\(one.correlationId)").orders
+            #expect(found.map(\.orderId) == [one.orderId])
             #expect(try await service.get("/orders?status=lost").status == .unprocessableContent)
         }
     }

@@ -4,6 +4,12 @@ import TestSupport
 /// One of the executables that make the shop.
 enum Program: String, CaseIterable, CustomStringConvertible, Sendable {
     case broker, order, payment, inventory, email, loyalty, notification
+    /// Only watches the others.
+    case console
+
+    /// All that an order needs; the shop is whole without the console.
+    static let allCases: [Program] = [.broker, .order, .payment, .inventory, .email, .loyalty, .notification]
+    static let watched = allCases + [.console]
 
     /// Those that do the shop's work.
     static let services = allCases.filter { $0 != .broker }

@@ -40,7 +40,7 @@ final class Stack: Sendable {
         self.settings = settings
         self.http = http
         self.launches = launches
-        ports = Dictionary(uniqueKeysWithValues: zip(Program.allCases, try FreePorts.take(Program.allCases.count)))
+        ports = Dictionary(uniqueKeysWithValues: zip(Program.watched, try FreePorts.take(Program.watched.count)))
         var random = SystemRandomNumberGenerator()
         let key = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
         webhookSecret = "whsec_" + Data(key).base64EncodedString()
@@ -190,6 +190,11 @@ extension Stack {
             "GATEWAY_DATABASE_URL": "sqlite:\(folder.path)/gateway.sqlite", "GATEWAY_DELAY_MILLISECONDS": "0",
             "GATEWAY_SLOW_DELAY_MILLISECONDS": "\(settings.slowDelayMilliseconds)", "MAILDIR": maildir.path,
         ]
+        if settings.starting.contains(.console) {
+            environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = Program.services.contains(program) ? url(of: .console) : nil
+            environment["LOG_FOLDER"] = logs.path
+            for service in Program.services { environment["\(service.rawValue.uppercased())_URL"] = url(of: service) }
+        }
         // Nothing else of the caller's: what is set there for other purposes must not decide a test.
         for name in ["PATH", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
             environment[name] = ProcessInfo.processInfo.environment[name]

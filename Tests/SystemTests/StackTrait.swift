@@ -37,7 +37,7 @@ extension Trait where Self == IssueHandlingTrait {
         .compactMapIssues { issue in
             guard let stack = Stack.current, stack.mayShowLogs() else { return issue }
             var issue = issue
-            for program in Program.allCases {
+            for program in Program.watched {
                 let lines = stack.logLines(of: program)
                 let notable = lines.filter { !$0.contains(#""level":"info""#) }.suffix(5)
                 let text = (notable + ["…"] + lines.suffix(3)).joined(separator: "\n")

@@ -17,6 +17,7 @@ struct DataFolder: Sendable {
 
     var keysPath: String { "\(path)/keys.env" }
     var stackPath: String { "\(path)/stack.json" }
+    var logsPath: String { "\(path)/logs" }
     private var lockPath: String { "\(path)/lock" }
 
     func create() throws {

@@ -9,17 +9,22 @@ final class Output: Sendable {
     let isForPeople: Bool
     let isColoured: Bool
     private let sink: @Sendable (String, Int32) throws -> Void
+    private let files: LogFiles?
     private let lock = Mutex(())
 
-    convenience init(jsonLogs: Bool) {
+    convenience init(jsonLogs: Bool, files: LogFiles? = nil) {
         let isTerminal = isatty(STDOUT_FILENO) == 1
         let hasColours = ProcessInfo.processInfo.environment["NO_COLOR"] == nil
-        self.init(isForPeople: isTerminal && !jsonLogs, hasColours: hasColours) { line, file in
+        self.init(isForPeople: isTerminal && !jsonLogs, hasColours: hasColours, files: files) { line, file in
             try line.writeLine(to: file)
         }
     }
 
-    init(isForPeople: Bool, hasColours: Bool, sink: @escaping @Sendable (String, Int32) throws -> Void) {
+    init(
+        isForPeople: Bool, hasColours: Bool, files: LogFiles? = nil,
+        sink: @escaping @Sendable (String, Int32) throws -> Void
+    ) {
+        self.files = files
         self.isForPeople = isForPeople
         isColoured = isForPeople && hasColours
         self.sink = sink
@@ -27,6 +32,7 @@ final class Output: Sendable {
 
     /// A line that a service wrote.
     func show(_ line: String, from service: String) throws {
+        files?.append(line, of: service)
         if isForPeople {
             try write(LogLine(service: service, isColoured: isColoured).render(line), to: STDOUT_FILENO)
         } else if line.hasPrefix("{") {
@@ -50,6 +56,11 @@ final class Output: Sendable {
 struct Standard: Sendable {
     func line(_ text: String) throws {
         try LogLine.printable(text).writeLine(to: STDOUT_FILENO)
+    }
+
+    /// On standard error, beside what a command answers.
+    func complain(_ text: String) throws {
+        try LogLine.printable(text).writeLine(to: STDERR_FILENO)
     }
 
     func json(_ value: some Encodable) throws {

@@ -26,7 +26,17 @@ enum ServiceTable {
         ServiceEntry(name: "email", port: 8084, environment: ["MAILDIR": "{data}/maildir"]),
         ServiceEntry(name: "loyalty", port: 8085),
         ServiceEntry(name: "notification", port: 8086),
+        ServiceEntry(
+            name: "console", port: 8080,
+            environment: [
+                "ORDER_URL": "{order}", "PAYMENT_URL": "{payment}", "INVENTORY_URL": "{inventory}",
+                "EMAIL_URL": "{email}", "LOYALTY_URL": "{loyalty}", "NOTIFICATION_URL": "{notification}",
+                "LOG_FOLDER": "{data}/logs",
+            ]),
     ]
+
+    /// Takes the spans of the others.
+    static let console = "console"
 
     /// The entries that a comma-separated list names, in the table's order; all for `nil`.
     static func selection(_ list: String?) throws -> [ServiceEntry] {
@@ -76,7 +86,11 @@ struct Addresses: Sendable, Equatable {
     /// What a service is told through its environment. These win over the caller's environment, because names
     /// such as `HOST`, `MAILDIR` or `AWS_ACCESS_KEY_ID` are often set there for something else; all that is not
     /// named here (`PAYMENT_TIMEOUT_SECONDS`, `LOG_LEVEL`, …) passes through. `nil` unsets.
-    func environment(of entry: ServiceEntry, data: String, keys: Keys) throws -> [String: String?] {
+    ///
+    /// - Parameter receiver: where its spans go; nowhere without one.
+    func environment(
+        of entry: ServiceEntry, data: String, keys: Keys, receiver: String? = nil
+    ) throws -> [String: String?] {
         var environment: [String: String?] = [
             "HOST": Self.host,
             "PORT": String(port(of: entry)),
@@ -85,6 +99,7 @@ struct Addresses: Sendable, Equatable {
             "AWS_REGION": Self.region,
             "AWS_SESSION_TOKEN": nil,
             "OTEL_SERVICE_NAME": entry.name,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver,
         ]
         for (name, value) in keys.values {
             environment[name] = value
@@ -93,6 +108,19 @@ struct Addresses: Sendable, Equatable {
             environment[name] = filled(template, data: data)
         }
         return environment
+    }
+
+    /// Where a service sends its spans: to the receiver that the caller's environment names, else to the console, if that
+    /// is among those that run. The broker's own would be one for each poll of each queue, and tell nothing that those of
+    /// its clients don't.
+    func receiver(
+        of entry: ServiceEntry, among entries: [ServiceEntry],
+        caller: [String: String] = ProcessInfo.processInfo.environment
+    ) throws -> String? {
+        if entry.name == ServiceTable.console { return nil }
+        if let named = caller["OTEL_EXPORTER_OTLP_ENDPOINT"], !named.isEmpty { return named }
+        let isTold = !entry.isFoundation && entries.contains { $0.name == ServiceTable.console }
+        return isTold ? try url(of: ServiceTable.console) : nil
     }
 
     private func filled(_ template: String, data: String) -> String {

@@ -6,8 +6,13 @@ struct ShopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "shop",
         abstract: "Runs the shop, places orders, and follows them through the services.",
+        discussion: """
+            Exit codes: 0 when it is done, 1 when it can't be done, 2 when what was asked for isn't there, 3 when not all \
+            is well, 64 when the command isn't understood.
+            """,
         subcommands: [
             UpCommand.self, OrderCommand.self, StatusCommand.self, CancelCommand.self, WarehouseCommand.self,
+            TraceCommand.self, QueuesCommand.self, DeadLettersCommand.self, LogsCommand.self, DoctorCommand.self,
             MemoryCommand.self, KeysCommand.self, LoadCommand.self,
         ])
 }

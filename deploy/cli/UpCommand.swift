@@ -45,11 +45,12 @@ struct UpCommand: AsyncParsableCommand {
                 startedAt: Date(),
                 services: entries.map { StackFile.Process(name: $0.name, port: addresses.port(of: $0)) }),
             path: folder.stackPath)
-        let output = Output(jsonLogs: jsonLogs)
+        let output = Output(jsonLogs: jsonLogs, files: try LogFiles(folder: folder.logsPath))
         let processes = try zip(entries, programs).map { entry, program in
             ServiceProcess(
                 name: entry.name, executable: program,
-                environment: try addresses.environment(of: entry, data: folder.path, keys: keys),
+                environment: try addresses.environment(
+                    of: entry, data: folder.path, keys: keys, receiver: addresses.receiver(of: entry, among: entries)),
                 folder: folder, record: record, output: output)
         }
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)

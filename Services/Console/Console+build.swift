@@ -1,0 +1,32 @@
+import Logging
+import Messaging
+import Persistence
+import ServiceKit
+
+/// Puts the console together: the only place where its concrete types meet.
+func build(_ chassis: Chassis) async throws -> Assembly {
+    let settings = try ConsoleSettings(chassis.configuration)
+    let database = try await Databases.open(
+        url: chassis.configuration.databaseURL, migrations: TraceStore.migrations)
+    let client = HTTPClientService(waitsForConnection: false)
+    let store = TraceStore(database: database, limits: settings.history)
+    let services = ShopServices(http: client.client, urls: settings.urls)
+    let orders = OrderSearch(services: services, store: store)
+    let timelines = TimelineDesk(store: store, orders: orders, logs: settings.logFolder.map { LogFolder(path: $0) })
+    let lookout = Lookout(
+        services: services, orders: orders, names: ["broker"] + ConsoleSettings.services.map { $0.0 })
+    let desk = DeadLetterDesk(
+        transport: AWSTransport(
+            http: client.client, endpoint: settings.broker.endpoint, region: settings.broker.region,
+            credentials: settings.broker.credentials, maxReceiveCount: settings.broker.consumer.retry.maxReceiveCount))
+
+    // A line for each request of a page that asks every second would hide those that say something.
+    let router = chassis.router(accessLog: .debug)
+    router.addMiddleware { BrowserGuard(hosts: settings.hosts) }
+    OTLPRoutes(store: store).add(to: router)
+    Routes(services: services, orders: orders, timelines: timelines, store: store, lookout: lookout).add(to: router)
+    DeadLetterRoutes(desk: desk).add(to: router)
+    LiveRoute(lookout: lookout, timelines: timelines).add(to: router)
+    PageRoutes().add(to: router)
+    return Assembly(router: router, services: [client, lookout])
+}

@@ -1,0 +1,144 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Subprocess
+import SystemPackage
+import Telemetry
+import TestSupport
+import Testing
+import Tracing
+
+@testable import Console
+
+@Suite("OTLP/HTTP", .timeLimit(.minutes(1))) struct ReceiverTests {
+    @Test("The shop's own exporter is understood: ids, parents, times, attributes, events, status")
+    func ownExporter() async throws {
+        try await ConsoleFixture.run { console in
+            let exporter = OTLPExporter(
+                endpoint: console.url, service: "order", metrics: PrometheusRegistry(), logger: .silent)
+            let tracer = ShopTracer(sinks: [exporter])
+            var context = ServiceContext.topLevel
+            context.correlationID = "c-1"
+            struct Broken: Error {}
+            try await withRunning(exporter) { _ in
+                let outer = tracer.startSpan("POST /orders", context: context, ofKind: .server)
+                outer.attributes["http.response.status_code"] = 202
+                let inner = tracer.startSpan("send order-events", context: outer.context, ofKind: .producer)
+                inner.recordError(Broken())
+                inner.end()
+                outer.end()
+            }
+            let subject = try await console.store.subject(of: "c-1")
+            #expect(subject.spanCount == 2)
+            let spans = try await console.store.spans(of: subject.traceIDs)
+            let (outer, inner) = (try #require(spans.first), try #require(spans.last))
+            #expect(outer.name == "POST /orders" && outer.kind == .server && outer.service == "order")
+            #expect(outer.attributes["http.response.status_code"]?.integer == 202)
+            #expect(inner.parentSpanID == outer.spanID && inner.kind == .producer && inner.status == .error)
+            #expect(inner.events.map(\.name) == ["exception"])
+            #expect(inner.startNanoseconds >= outer.startNanoseconds && inner.endNanoseconds <= outer.endNanoseconds)
+            #expect(outer.startNanoseconds > 1_700_000_000_000_000_000)
+        }
+    }
+
+    @Test("OpenTelemetry's own SDK and messages are understood, in Protocol Buffers and in JSON")
+    func others() async throws {
+        try await ConsoleFixture.run { console in
+            let ids = try await Self.python("otlp_export.py", console.url).split(separator: "\n").map(String.init)
+            try #require(ids.count == 2)
+            let sdk = try await console.store.spans(of: [ids[0]])
+            let outer = try #require(sdk.first { $0.name == "outer" })
+            let inner = try #require(sdk.first { $0.name == "inner" })
+            #expect(outer.service == "python" && outer.kind == .server && outer.parentSpanID == nil)
+            #expect(outer.attributes["text"] == .string("Größe ✓"))
+            #expect(outer.attributes["truth"] == .bool(true))
+            #expect(outer.attributes["whole"] == .integer(-7))
+            #expect(outer.attributes["broken"] == .double(0.5))
+            #expect(outer.attributes["list"] == .array([.string("a"), .string("b")]))
+            #expect(inner.parentSpanID == outer.spanID && inner.status == .error && inner.statusMessage == "it broke")
+            #expect(inner.events.first?.attributes["reason"] == .string("<script>"))
+            #expect(try await console.store.subject(of: "from-python").traceIDs == [ids[0]])
+            let json = try #require(try await console.store.spans(of: [ids[1]]).first)
+            #expect(json.service == "json" && json.kind == .producer)
+            #expect(json.startNanoseconds == 1_800_000_000_123_456_789)
+            #expect(json.attributes["whole"] == .integer(9_007_199_254_740_993))
+        }
+    }
+
+    @Test("What can't be read is refused with a sentence, and nothing is kept of it")
+    func refusals() async throws {
+        try await ConsoleFixture.run { (console: ConsoleFixture) async throws in
+            func status(_ body: String, _ type: String, _ more: HTTPFields = [:]) async throws -> HTTPResponse.Status {
+                var headers = more
+                headers[.contentType] = type
+                return try await console.client.execute(
+                    uri: "/v1/traces", method: .post, headers: headers, body: ByteBuffer(string: body)
+                ).status
+            }
+            #expect(try await status("{", "application/json") == .badRequest)
+            #expect(try await status(#"{"resourceSpans":7}"#, "application/json") == .badRequest)
+            #expect(try await status("\u{0A}\u{7F}x", "application/x-protobuf") == .badRequest)
+            #expect(try await status("{}", "text/plain") == .unsupportedMediaType)
+            #expect(try await status("{}", "application/json", [.contentEncoding: "gzip"]) == .unsupportedMediaType)
+            #expect(try await status("{}", "application/json; charset=utf-8") == .ok)
+            #expect(try await console.store.size() == .init(traces: 0, spans: 0, bytes: 0))
+        }
+    }
+
+    /// Runs a script beside this file in the environment that `deploy/test` makes.
+    private static func python(_ script: String, _ argument: String) async throws -> String {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent()
+        let python = folder.deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: ".build/venv/bin/python").path
+        let result = try await Subprocess.run(
+            .path(FilePath(python)), arguments: [folder.appending(path: script).path, argument],
+            output: .string(limit: 1 << 16), error: .combinedWithOutput)
+        let output = result.standardOutput
+        #expect(result.terminationStatus.isSuccess, "\(output)")
+        return output
+    }
+}
+
+@Suite("Protocol Buffers' wire format") struct ProtobufReaderTests {
+    private func fields(_ bytes: [UInt8]) throws -> [Int: ProtobufReader.Value] {
+        var reader = ProtobufReader(bytes[...])
+        var fields: [Int: ProtobufReader.Value] = [:]
+        while let (number, value) = try reader.next() { fields[number] = value }
+        return fields
+    }
+
+    @Test("Each wire type that messages of today have is read") func types() throws {
+        // The examples of protobuf.dev's "Encoding".
+        #expect(try fields([0x08, 0x96, 0x01]) == [1: .varint(150)])
+        #expect(try fields([0x12, 0x02, 0x68, 0x69]) == [2: .bytes([0x68, 0x69])])
+        #expect(try fields([0x19, 1, 0, 0, 0, 0, 0, 0, 0x80]) == [3: .fixed64(0x8000_0000_0000_0001)])
+        #expect(try fields([0x25, 1, 2, 3, 4]) == [4: .fixed32(0x0403_0201)])
+        let most = [UInt8](repeating: 0xff, count: 9)
+        #expect(try fields([0x08] + most + [0x01]) == [1: .varint(.max)])
+    }
+
+    @Test(
+        "What ends too early, is too long or has a wire type that doesn't exist is malformed",
+        arguments: [
+            [0x08], [0x08, 0x80], [0x12, 0x05, 0x68], [0x19, 1, 2], [0x25, 1], [0x0b], [0x0e, 1], [0x00, 1],
+            [0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+            [0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02],
+        ] as [[UInt8]])
+    func malformed(bytes: [UInt8]) {
+        #expect(throws: ProtobufReader.Malformed.self) { try fields(bytes) }
+    }
+
+    @Test("Attributes that hold each other without end are refused") func depth() {
+        var value: [UInt8] = []
+        for _ in 0..<40 { value = [0x2a] + length(2 + value.count) + [0x0a] + length(value.count) + value }
+        func wrapped(_ tag: UInt8, _ bytes: [UInt8]) -> [UInt8] { [tag] + length(bytes.count) + bytes }
+        let attribute = wrapped(0x0a, [0x78]) + wrapped(0x12, value)
+        let request = wrapped(0x0a, wrapped(0x12, wrapped(0x12, wrapped(0x4a, attribute))))
+        #expect(throws: (any Error).self) { try OTLPProtobuf.spans(in: request) }
+    }
+
+    private func length(_ count: Int) -> [UInt8] {
+        count < 128 ? [UInt8(count)] : [UInt8(count & 0x7f) | 0x80, UInt8(count >> 7)]
+    }
+}
