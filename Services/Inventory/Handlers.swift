@@ -37,7 +37,8 @@ struct Handlers: Sendable {
                 switch try store.stopShipment(of: order, to: event.data.customerId, in: transaction) {
                 case .stopped(let shipment):
                     let told = shipment.map { OutgoingMessage.inventoryEvent($0.event, order) }
-                    return [.inventoryEvent(ShipmentStopped(orderId: order), order)] + (told.map { [$0] } ?? [])
+                    let stopped = ShipmentStopped(orderId: order, previous: shipment?.event.previous)
+                    return [.inventoryEvent(stopped, order)] + (told.map { [$0] } ?? [])
                 case .tooLate(let status):
                     let word = ShipmentStatus(rawValue: status.rawValue)
                     return [.inventoryEvent(ShipmentNotStopped(orderId: order, status: word), order)]

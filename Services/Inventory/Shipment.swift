@@ -12,7 +12,16 @@ struct Shipment: Equatable, Sendable {
     let orderID: OrderID
     let customer: CustomerID
     private(set) var status: Status
+    /// What it was before the step that has just been taken.
+    private(set) var previous: Status?
     private(set) var updatedAt: Date
+
+    init(orderID: OrderID, customer: CustomerID, status: Status, updatedAt: Date) {
+        self.orderID = orderID
+        self.customer = customer
+        self.status = status
+        self.updatedAt = updatedAt
+    }
 
     /// A transition that the shipment's status doesn't allow.
     struct TransitionRefused: Error, Equatable, CustomStringConvertible {
@@ -46,6 +55,7 @@ struct Shipment: Equatable, Sendable {
     }
 
     private mutating func enter(_ status: Status, at time: Date) {
+        previous = self.status
         self.status = status
         updatedAt = time
     }
@@ -55,6 +65,7 @@ extension Shipment {
     /// The word for it in events.
     var event: ShipmentStatusChanged {
         ShipmentStatusChanged(
-            orderId: orderID, customerId: customer, status: ShipmentStatus(rawValue: status.rawValue))
+            orderId: orderID, customerId: customer, status: ShipmentStatus(rawValue: status.rawValue),
+            previous: previous.map { ShipmentStatus(rawValue: $0.rawValue) })
     }
 }

@@ -9,19 +9,20 @@ enum Recipient: Hashable, Sendable {
 
 /// One line in a recipient's list: what has happened, in words for them.
 struct Notice: Equatable, Sendable {
-    enum Kind: String, Sendable {
+    /// In the order of an order's life.
+    enum Kind: String, Sendable, CaseIterable {
         case orderPlaced = "order_placed"
         case orderConfirmed = "order_confirmed"
-        case orderCancelled = "order_cancelled"
-        case orderRefunded = "order_refunded"
-        case cancellationRefused = "cancellation_refused"
         case pointsAwarded = "points_awarded"
-        case pointsReversed = "points_reversed"
         case shipmentPreparing = "shipment_preparing"
         case shipmentPacked = "shipment_packed"
         case shipmentShipped = "shipment_shipped"
+        case cancellationRefused = "cancellation_refused"
         case shipmentDelivered = "shipment_delivered"
         case shipmentStopped = "shipment_stopped"
+        case orderCancelled = "order_cancelled"
+        case pointsReversed = "points_reversed"
+        case orderRefunded = "order_refunded"
     }
 
     /// The id of the event that it tells of; for others than the customer, with their name behind it.

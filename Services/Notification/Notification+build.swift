@@ -15,10 +15,14 @@ func build(_ chassis: Chassis) async throws -> Assembly {
             string: configuration.string, int: configuration.int, url: configuration.url), logger: chassis.logger,
         report: { [readiness = chassis.readiness] in readiness.set("broker", ready: $0, detail: $1) })
 
+    // A queue delays a message by 900 s at most.
+    let patience = try configuration.seconds("HOLD_BACK_SECONDS", default: 60, in: 1...900)
+    let heartbeat = try configuration.seconds("STREAM_HEARTBEAT_SECONDS", default: 15, in: 1...60)
+
     let store = NotificationStore(database: database)
-    Handlers(store: store).register(on: &endpoint.handlers)
+    Handlers(store: store, patience: patience, logger: chassis.logger).register(on: &endpoint.handlers)
 
     let router = chassis.router()
-    Routes(store: store).add(to: router)
+    Routes(store: store, feed: LiveFeed(store: store, heartbeat: heartbeat)).add(to: router)
     return Assembly(router: router, services: endpoint.services())
 }

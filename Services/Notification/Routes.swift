@@ -6,12 +6,16 @@ import ServiceKit
 /// Notification's HTTP interface; see `openapi.yaml`.
 struct Routes: Sendable {
     let store: NotificationStore
+    let feed: LiveFeed
 
     private static let pageSize = 100
 
     func add(to router: Router<ShopRequestContext>) {
         router.get("/customers/:id/notifications") { request, context in
-            try await list(.customer(CustomerID(rawValue: try context.pathParameter("id"))), request)
+            try await list(try context.customer, request)
+        }
+        router.get("/customers/:id/notifications/stream") { request, context in
+            try await feed.open(try context.customer, request, context)
         }
         router.get("/warehouse/notifications") { request, _ in try await list(.warehouse, request) }
         router.get("/carrier/notifications") { request, _ in try await list(.carrier, request) }
@@ -19,19 +23,27 @@ struct Routes: Sendable {
 
     /// A customer of whom nothing was heard has an empty list.
     private func list(_ recipient: Recipient, _ request: Request) async throws -> Response {
-        let cursor = request.queryParameter("cursor")
-        guard
-            let notifications = try await store.notifications(
-                of: recipient, after: cursor, limit: Self.pageSize + 1)
-        else {
-            throw Problem.invalid(
-                field: "cursor", "Send the nextCursor of an earlier answer, or none to begin at the start.")
+        guard let start = try await store.position(of: request.queryParameter("cursor"), in: recipient) else {
+            throw Problem.unknownCursor(field: "cursor")
         }
-        let page = notifications.prefix(Self.pageSize)
+        let entries = try await store.entries(of: recipient, after: start, limit: Self.pageSize + 1)
+        let page = entries.prefix(Self.pageSize).map(\.notice)
         return try Response(
             json: NotificationList(
                 notifications: page.map { NotificationView($0) },
-                nextCursor: notifications.count > Self.pageSize ? page.last?.id : nil))
+                nextCursor: entries.count > Self.pageSize ? page.last?.id : nil))
+    }
+}
+
+extension ShopRequestContext {
+    fileprivate var customer: Recipient {
+        get throws { .customer(CustomerID(rawValue: try pathParameter("id"))) }
+    }
+}
+
+extension Problem {
+    static func unknownCursor(field: String) -> Problem {
+        .invalid(field: field, "Send the id of a line of this list, or none to begin at the start.")
     }
 }
 

@@ -25,10 +25,14 @@ struct Handlers: Sendable {
             }
         }
         handlers.on(ShipmentStopped.self) { event, transaction in
-            try store.advance(event.data.orderId, in: transaction, saga.shipmentStopped)
+            try store.advance(event.data.orderId, in: transaction) { order, now in
+                try saga.shipmentStopped(&order, in: event.data.previous, at: now)
+            }
         }
         handlers.on(ShipmentNotStopped.self) { event, transaction in
-            try store.advance(event.data.orderId, in: transaction, saga.shipmentNotStopped)
+            try store.advance(event.data.orderId, in: transaction) { order, _ in
+                try saga.shipmentNotStopped(&order, in: event.data.status)
+            }
         }
         handlers.on(ProductChanged.self) { event, transaction in
             try store.takeOver(event.data, in: transaction)

@@ -112,9 +112,12 @@ struct OrderSaga: Sendable {
     }
 
     /// C2. The goods stay: now it is cancelled, and the money goes back.
-    func shipmentStopped(_ order: inout Order, at time: Date) throws -> [OutgoingMessage] {
+    func shipmentStopped(
+        _ order: inout Order, in place: ShipmentStatus?, at time: Date
+    ) throws -> [OutgoingMessage] {
         switch order.status {
-        case .confirmed: return try cancel(&order, because: .customerRequest, at: time) + [refund(order)]
+        case .confirmed:
+            return try cancel(&order, because: .customerRequest, stopping: place, at: time) + [refund(order)]
         case .cancelled, .refunded: return []
         case .placed, .reserved, .shipped, .delivered:
             throw Order.TransitionRefused(from: order.status, to: .cancelled)
@@ -122,9 +125,9 @@ struct OrderSaga: Sendable {
     }
 
     /// C2b. The goods had left before: the order goes on.
-    func shipmentNotStopped(_ order: inout Order, at time: Date) throws -> [OutgoingMessage] {
+    func shipmentNotStopped(_ order: inout Order, in place: ShipmentStatus) throws -> [OutgoingMessage] {
         guard try order.refuseCancellation() else { return [] }
-        return [event(CancellationRefused(orderId: order.id, customer: order.customer), order)]
+        return [event(CancellationRefused(orderId: order.id, customer: order.customer, shipment: place), order)]
     }
 
     /// C3. Money that came too late, or was no longer wanted, is back where it came from.
@@ -142,12 +145,16 @@ struct OrderSaga: Sendable {
     }
 
     private func cancel(
-        _ order: inout Order, because reason: CancellationReason, at time: Date
+        _ order: inout Order, because reason: CancellationReason, stopping shipment: ShipmentStatus? = nil,
+        at time: Date
     ) throws -> [OutgoingMessage] {
+        let wasConfirmed = order.status == .confirmed
         try order.cancel(because: reason, at: time)
         return [
             event(
-                OrderCancelled(orderId: order.id, customer: order.customer, total: order.total, reason: reason),
+                OrderCancelled(
+                    orderId: order.id, customer: order.customer, total: order.total, reason: reason,
+                    wasConfirmed: wasConfirmed, stoppedShipment: shipment),
                 order)
         ]
     }

@@ -5,6 +5,9 @@ import Messaging
 import Outbox
 import Persistence
 
+/// Tells those who follow an order that it has changed.
+typealias OrderChanges = Changes<OrderID>
+
 /// The order service's database: all of its SQL, as named transactions that keep it consistent.
 struct OrderStore: Sendable {
     let database: any Database

@@ -74,12 +74,21 @@ public struct OrderCancelled: MessagePayload {
     public var customer: Customer
     public var total: Money
     public var reason: CancellationReason
+    /// Whether ``OrderConfirmed`` was sent before, which may arrive after this. Older events don't say.
+    public var wasConfirmed: Bool?
+    /// Where its goods were when they were stopped for it; `nil` if there was nothing to stop.
+    public var stoppedShipment: ShipmentStatus?
 
-    public init(orderId: OrderID, customer: Customer, total: Money, reason: CancellationReason) {
+    public init(
+        orderId: OrderID, customer: Customer, total: Money, reason: CancellationReason, wasConfirmed: Bool? = nil,
+        stoppedShipment: ShipmentStatus? = nil
+    ) {
         self.orderId = orderId
         self.customer = customer
         self.total = total
         self.reason = reason
+        self.wasConfirmed = wasConfirmed
+        self.stoppedShipment = stoppedShipment
     }
 }
 
@@ -102,10 +111,13 @@ public struct CancellationRefused: MessagePayload {
     public static let type = "shop.order.cancellation-refused.v1"
     public var orderId: OrderID
     public var customer: Customer
+    /// How far its goods were; the news of that may arrive after this. Older events don't say.
+    public var shipment: ShipmentStatus?
 
-    public init(orderId: OrderID, customer: Customer) {
+    public init(orderId: OrderID, customer: Customer, shipment: ShipmentStatus? = nil) {
         self.orderId = orderId
         self.customer = customer
+        self.shipment = shipment
     }
 }
 

@@ -20,11 +20,14 @@ public struct ShipmentStatusChanged: MessagePayload {
     public var orderId: OrderID
     public var customerId: CustomerID
     public var status: ShipmentStatus
+    /// Where they were before, the news of which may arrive after this. Older events don't say, and the first has none.
+    public var previous: ShipmentStatus?
 
-    public init(orderId: OrderID, customerId: CustomerID, status: ShipmentStatus) {
+    public init(orderId: OrderID, customerId: CustomerID, status: ShipmentStatus, previous: ShipmentStatus? = nil) {
         self.orderId = orderId
         self.customerId = customerId
         self.status = status
+        self.previous = previous
     }
 }
 
@@ -45,8 +48,13 @@ public struct StopShipment: MessagePayload {
 public struct ShipmentStopped: MessagePayload {
     public static let type = "shop.shipment.stopped.v1"
     public var orderId: OrderID
+    /// Where they were before; `nil` if they hadn't been told to go yet.
+    public var previous: ShipmentStatus?
 
-    public init(orderId: OrderID) { self.orderId = orderId }
+    public init(orderId: OrderID, previous: ShipmentStatus? = nil) {
+        self.orderId = orderId
+        self.previous = previous
+    }
 }
 
 /// The goods of an order were on their way before they could be stopped.

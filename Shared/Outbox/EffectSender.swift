@@ -97,7 +97,7 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
     /// Waits for a new or postponed effect, or for the time at which the next one is due.
     private func pause(until next: Date?) async {
         let deadline = next.map { clock.now.advanced(by: .seconds(max(0, $0.timeIntervalSinceNow) + 0.001)) }
-        await cancelWhenGracefulShutdown { await effects.written.wait(until: deadline, clock: clock) }
+        _ = await cancelWhenGracefulShutdown { await effects.written.wait(until: deadline, clock: clock) }
     }
 
     private func work(on row: EffectRow) async {

@@ -4,7 +4,7 @@ import Synchronization
 public final class Signal: Sendable {
     private struct State {
         var isRaised = false
-        var waiting: CheckedContinuation<Void, Never>?
+        var waiting: CheckedContinuation<Bool, Never>?
     }
 
     private let state = Mutex(State())
@@ -18,40 +18,46 @@ public final class Signal: Sendable {
             defer { state.waiting = nil }
             return state.waiting
         }
-        waiting?.resume()
+        waiting?.resume(returning: true)
     }
 
     /// Returns when the signal is raised, when `deadline` has passed, or when the task is cancelled.
-    public func wait<WaitClock: Clock>(until deadline: WaitClock.Instant?, clock: WaitClock) async {
-        await withTaskGroup(of: Void.self) { group in
+    /// - Returns: whether it was raised. That counts as heard then, even if the deadline passed in the same moment.
+    @discardableResult
+    public func wait<WaitClock: Clock>(until deadline: WaitClock.Instant?, clock: WaitClock) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
             group.addTask { await self.wait() }
             if let deadline {
-                group.addTask { try? await clock.sleep(until: deadline, tolerance: nil) }
+                group.addTask {
+                    try? await clock.sleep(until: deadline, tolerance: nil)
+                    return false
+                }
             }
-            await group.next()
+            let isFirst = await group.next() ?? false
             group.cancelAll()
+            return await group.reduce(isFirst) { $0 || $1 }
         }
     }
 
-    private func wait() async {
+    private func wait() async -> Bool {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isOver = state.withLock { state in
+                let answer: Bool? = state.withLock { state in
                     if state.isRaised || Task.isCancelled {
-                        state.isRaised = false
-                        return true
+                        defer { state.isRaised = false }
+                        return state.isRaised
                     }
                     state.waiting = continuation
-                    return false
+                    return nil
                 }
-                if isOver { continuation.resume() }
+                if let answer { continuation.resume(returning: answer) }
             }
         } onCancel: {
             let waiting = state.withLock { state in
                 defer { state.waiting = nil }
                 return state.waiting
             }
-            waiting?.resume()
+            waiting?.resume(returning: false)
         }
     }
 }

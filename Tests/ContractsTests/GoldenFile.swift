@@ -49,9 +49,12 @@ extension GoldenFile {
     static let all: [GoldenFile] = [
         GoldenFile(OrderPlaced(orderId: orderId, customer: ada, items: items, total: total)),
         GoldenFile(OrderConfirmed(orderId: orderId, customer: ada, items: items, total: total)),
-        GoldenFile(OrderCancelled(orderId: orderId, customer: ada, total: total, reason: .paymentDeclined)),
+        GoldenFile(
+            OrderCancelled(
+                orderId: orderId, customer: ada, total: total, reason: .customerRequest, wasConfirmed: true,
+                stoppedShipment: .packed)),
         GoldenFile(OrderRefunded(orderId: orderId, customer: ada, total: total)),
-        GoldenFile(CancellationRefused(orderId: orderId, customer: ada)),
+        GoldenFile(CancellationRefused(orderId: orderId, customer: ada, shipment: .shipped)),
         GoldenFile(CancelUnpaidOrder(orderId: orderId)),
         GoldenFile(ChargePayment(orderId: orderId, customerId: "ada", amount: total, paymentMethod: .ok)),
         GoldenFile(RefundPayment(orderId: orderId, reason: .paymentTimeout)),
@@ -60,9 +63,10 @@ extension GoldenFile {
             StockRejected(orderId: orderId, shortages: [.init(sku: "NOTEBOOK", requested: 2, available: 1)])),
         GoldenFile(
             ProductChanged(sku: "NOTEBOOK", name: "Notebook, dotted", price: price, version: 3, catalogueSize: 12)),
-        GoldenFile(ShipmentStatusChanged(orderId: orderId, customerId: "ada", status: .packed)),
+        GoldenFile(ShipmentStatusChanged(orderId: orderId, customerId: "ada", status: .packed, previous: .preparing)),
+        GoldenFile(TellAnyway(orderId: orderId, kind: "order_confirmed")),
         GoldenFile(StopShipment(orderId: orderId, customerId: "ada")),
-        GoldenFile(ShipmentStopped(orderId: orderId)),
+        GoldenFile(ShipmentStopped(orderId: orderId, previous: .preparing)),
         GoldenFile(ShipmentNotStopped(orderId: orderId, status: .shipped)),
         GoldenFile(PointsAwarded(customerId: "ada", orderId: orderId, points: 22, balance: 64)),
         GoldenFile(PointsReversed(customerId: "ada", orderId: orderId, points: 22, balance: 42)),

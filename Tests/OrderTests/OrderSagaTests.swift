@@ -56,7 +56,9 @@ import Testing
     func cancelEarly(isReserved: Bool) throws {
         var order = Order.sample()
         if isReserved { _ = try saga.stockReserved(&order, at: time) }
-        #expect(types(try saga.cancellationRequested(&order, at: time)) == [OrderCancelled.type])
+        let messages = try saga.cancellationRequested(&order, at: time)
+        #expect(types(messages) == [OrderCancelled.type])
+        #expect((messages.first?.payload as? OrderCancelled)?.wasConfirmed == false)
         #expect(order.status == .cancelled && order.reason == .customerRequest)
         #expect(types(try saga.paymentSucceeded(&order, at: time)) == [RefundPayment.type])
     }
@@ -68,7 +70,10 @@ import Testing
         #expect(types(try saga.cancellationRequested(&order, at: time)) == [StopShipment.type])
         #expect(order.status == .confirmed && order.cancellationRequestedAt == time)
         #expect(types(try saga.cancellationRequested(&order, at: time)) == [])
-        #expect(types(try saga.shipmentStopped(&order, at: time)) == [OrderCancelled.type, RefundPayment.type])
+        let messages = try saga.shipmentStopped(&order, in: .packed, at: time)
+        #expect(types(messages) == [OrderCancelled.type, RefundPayment.type])
+        let cancelled = try #require(messages.first?.payload as? OrderCancelled)
+        #expect(cancelled.wasConfirmed == true && cancelled.stoppedShipment == .packed)
         #expect(order.status == .cancelled && order.cancellationRequestedAt == nil)
         #expect(types(try saga.paymentRefunded(&order, at: time)) == [OrderRefunded.type])
     }
@@ -76,9 +81,9 @@ import Testing
     @Test("The goods had left before they could be stopped: the order goes on") func tooLate() throws {
         var order = Order.sample(.confirmed)
         _ = try saga.cancellationRequested(&order, at: time)
-        #expect(types(try saga.shipmentNotStopped(&order, at: time)) == [CancellationRefused.type])
+        #expect(types(try saga.shipmentNotStopped(&order, in: .shipped)) == [CancellationRefused.type])
         #expect(order == Order.sample(.confirmed))
-        #expect(types(try saga.shipmentNotStopped(&order, at: time)) == [])
+        #expect(types(try saga.shipmentNotStopped(&order, in: .shipped)) == [])
     }
 
     @Test("Shipped and delivered, in whatever order that is heard") func shipped() throws {
@@ -102,15 +107,15 @@ import Testing
                 OrderSaga.stockReserved, OrderSaga.stockRejected, OrderSaga.paymentSucceeded, OrderSaga.paymentFailed,
                 OrderSaga.paymentTimedOut,
             ],
-            .shipped: [OrderSaga.paymentSucceeded, OrderSaga.paymentTimedOut, OrderSaga.shipmentNotStopped],
-            .delivered: [OrderSaga.paymentSucceeded, OrderSaga.paymentTimedOut, OrderSaga.shipmentNotStopped],
+            .shipped: [OrderSaga.paymentSucceeded, OrderSaga.paymentTimedOut, Self.shipmentNotStopped],
+            .delivered: [OrderSaga.paymentSucceeded, OrderSaga.paymentTimedOut, Self.shipmentNotStopped],
             .cancelled: [
                 OrderSaga.stockReserved, OrderSaga.stockRejected, OrderSaga.paymentFailed, OrderSaga.paymentTimedOut,
-                OrderSaga.shipmentStopped, OrderSaga.cancellationRequested,
+                Self.shipmentStopped, OrderSaga.cancellationRequested,
             ],
             .refunded: [
                 OrderSaga.stockReserved, OrderSaga.stockRejected, OrderSaga.paymentSucceeded, OrderSaga.paymentFailed,
-                OrderSaga.paymentTimedOut, OrderSaga.paymentRefunded, OrderSaga.shipmentStopped,
+                OrderSaga.paymentTimedOut, OrderSaga.paymentRefunded, Self.shipmentStopped,
                 OrderSaga.cancellationRequested,
             ],
         ]
@@ -127,6 +132,13 @@ import Testing
             try saga.paymentSucceeded(&order, at: time)
         }
         #expect(order.status == .placed)
+    }
+
+    private static let shipmentStopped: Step = { saga in { try saga.shipmentStopped(&$0, in: .packed, at: $1) } }
+    private static let shipmentNotStopped: Step = { saga in
+        { order, _ in
+            try saga.shipmentNotStopped(&order, in: .shipped)
+        }
     }
 
     private func types(_ messages: [OutgoingMessage]) -> [String] { messages.map { type(of: $0.payload).type } }

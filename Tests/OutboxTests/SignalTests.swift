@@ -7,23 +7,24 @@ import Testing
         let signal = Signal()
         signal.raise()
         signal.raise()
-        await signal.wait(until: nil, clock: ManualClock())
+        #expect(await signal.wait(until: nil, clock: ManualClock()))
     }
 
     @Test("A raise, a deadline and a cancellation each end the wait") func endings() async {
         let signal = Signal()
         let clock = ManualClock()
-        async let raised: Void = signal.wait(until: clock.now.advanced(by: .seconds(1)), clock: clock)
+        async let raised = signal.wait(until: clock.now.advanced(by: .seconds(1)), clock: clock)
         await clock.sleeps.first(1)
         signal.raise()
-        await raised
-        async let late: Void = signal.wait(until: clock.now.advanced(by: .seconds(1)), clock: clock)
+        #expect(await raised)
+        async let late = signal.wait(until: clock.now.advanced(by: .seconds(1)), clock: clock)
         await clock.sleeps.first(2)
         clock.advance(by: .seconds(1))
-        await late
-        await withTaskGroup(of: Void.self) { group in
+        #expect(await !late)
+        await withTaskGroup(of: Bool.self) { group in
             group.addTask { await signal.wait(until: nil, clock: clock) }
             group.cancelAll()
+            #expect(await group.next() == false)
         }
     }
 }

@@ -22,6 +22,16 @@ struct BrokerAPI: Sendable {
         if let refusal = try await transport.send([message], to: destination).first ?? nil { throw refusal }
     }
 
+    /// Hands an event to one queue alone, as if it had been published to nobody else.
+    func deliver(_ payload: some MessagePayload, to queue: Queue = .notification) async throws {
+        let type = Swift.type(of: payload).type
+        let attributes = EventAttributes(
+            id: UUIDv7.make(), source: "/services/system-tests", type: type, subject: "system-tests", time: Date(),
+            correlationid: "system-tests")
+        let body = try ContractJSON.encode(CloudEvent(attributes: attributes, data: payload))
+        try await send(body, type: type, to: .queue(queue))
+    }
+
     /// Makes a queue that gets a copy of everything that is published.
     func spy(on subscriptions: [Topology.Subscription]) async throws -> Queue {
         let queue: Queue = "system-tests"

@@ -172,9 +172,12 @@ extension ShopAPI {
     }
 
     /// How many messages wait in a service's outbox, by its own metrics.
-    func outboxDepth(of program: Program) async throws -> Double? {
+    func outboxDepth(of program: Program) async throws -> Double? { try await metric("outbox_depth", of: program) }
+
+    /// The first series of a metric; `nil` as long as there is none.
+    func metric(_ name: String, of program: Program) async throws -> Double? {
         let metrics = String(decoding: try await send(.get, program, "/metrics").body, as: UTF8.self)
-        let line = metrics.split(separator: "\n").first { $0.hasPrefix("outbox_depth") }
+        let line = metrics.split(separator: "\n").first { $0.hasPrefix(name) }
         return line.flatMap { $0.split(separator: " ").last }.flatMap { Double($0) }
     }
 }

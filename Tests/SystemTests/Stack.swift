@@ -12,6 +12,8 @@ final class Stack: Sendable {
         /// What is started, and waited for, before the test.
         var starting = Program.allCases
         var paymentTimeoutSeconds = 2
+        /// How long notification waits for what comes before a line.
+        var holdBackSeconds = 60
         /// Later than any payment timeout.
         var slowDelayMilliseconds: Int { paymentTimeoutSeconds * 1000 + 1000 }
     }
@@ -137,6 +139,17 @@ extension Stack {
         }
     }
 
+    /// The memory that a program takes (VmRSS of Linux's /proc).
+    func residentBytes(of program: Program) async throws -> Int {
+        guard let run = runs.withLock({ $0[program] }) else { throw SystemTestError("\(program) doesn't run.") }
+        let status = try await String(contentsOfFile: "/proc/\(run.processID())/status", encoding: .utf8)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        guard let kilobytes = line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) }) else {
+            throw SystemTestError("There is no VmRSS of \(program).")
+        }
+        return kilobytes * 1024
+    }
+
     private func killAll() async {
         let left = runs.withLock { runs in
             defer { runs = [:] }
@@ -189,6 +202,7 @@ extension Stack {
             "ORDER_WEBHOOK_URL": "\(url(of: .order))/webhooks/payments",
             "GATEWAY_DATABASE_URL": "sqlite:\(folder.path)/gateway.sqlite", "GATEWAY_DELAY_MILLISECONDS": "0",
             "GATEWAY_SLOW_DELAY_MILLISECONDS": "\(settings.slowDelayMilliseconds)", "MAILDIR": maildir.path,
+            "HOLD_BACK_SECONDS": "\(settings.holdBackSeconds)", "STREAM_HEARTBEAT_SECONDS": "1",
         ]
         if settings.starting.contains(.console) {
             environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = Program.services.contains(program) ? url(of: .console) : nil

@@ -26,8 +26,12 @@ extension Trait where Self == StackTrait {
     static var stack: Self { StackTrait(settings: Stack.Settings()) }
 
     /// A stack as the test wants it.
-    static func stack(starting: [Program] = Program.allCases, paymentTimeoutSeconds: Int = 2) -> Self {
-        StackTrait(settings: Stack.Settings(starting: starting, paymentTimeoutSeconds: paymentTimeoutSeconds))
+    static func stack(
+        starting: [Program] = Program.allCases, paymentTimeoutSeconds: Int = 2, holdBackSeconds: Int = 60
+    ) -> Self {
+        StackTrait(
+            settings: Stack.Settings(
+                starting: starting, paymentTimeoutSeconds: paymentTimeoutSeconds, holdBackSeconds: holdBackSeconds))
     }
 }
 

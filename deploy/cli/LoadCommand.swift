@@ -5,7 +5,7 @@ import Foundation
 struct LoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "load", abstract: "Puts load on a part of the shop and measures it.",
-        subcommands: [LoadBrokerCommand.self])
+        subcommands: [LoadBrokerCommand.self, LoadStreamsCommand.self])
 }
 
 struct LoadBrokerCommand: AsyncParsableCommand {

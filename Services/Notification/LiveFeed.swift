@@ -1,0 +1,67 @@
+import Contracts
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Outbox
+import ServiceKit
+
+/// A list as it grows: the lines after the one that the reader has seen last, then each new one as soon as it is on disk.
+///
+/// A reader is a position in the list and nothing else. Woken by a commit, it reads on in the database from there, so that
+/// it costs no memory to be slow, and it makes no difference whether it was connected all the time, was cut off, or
+/// outlived the service. Who reads along costs the database nothing as long as nothing happens.
+struct LiveFeed: Sendable {
+    let store: NotificationStore
+    /// How long nothing may happen without a sign of life.
+    let heartbeat: Duration
+
+    /// How many lines are in memory for a reader at once.
+    private static let pageSize = 16
+
+    func open(_ recipient: Recipient, _ request: Request, _ context: ShopRequestContext) async throws -> Response {
+        let last = request.headers[.lastEventID].flatMap { $0.isEmpty ? nil : $0 }
+        guard let start = try await store.position(of: last ?? request.queryParameter("cursor"), in: recipient) else {
+            throw Problem.unknownCursor(field: last == nil ? "cursor" : "Last-Event-ID")
+        }
+        return context.eventStream(patience: heartbeat * 2) { stream in
+            // The place in line is taken before the list is looked at, so that no line falls in between.
+            try await store.changes.withTicket(for: recipient) { ticket in
+                stream.whenOver { ticket.signal.raise() }
+                try await follow(recipient, from: start, on: stream, woken: ticket.signal)
+            }
+        }
+    }
+
+    private func follow(
+        _ recipient: Recipient, from start: Int64, on stream: EventStream, woken: Signal
+    ) async throws {
+        var position = start
+        while !stream.isOver, !Task.isCancelled {
+            let entries = try await store.entries(of: recipient, after: position, limit: Self.pageSize)
+            if !entries.isEmpty { try await stream.send(try entries.map { try ServerSentEvent($0.notice) }) }
+            position = entries.last?.position ?? position
+            if entries.count == Self.pageSize { continue }
+            try await beat(on: stream, until: woken)
+        }
+    }
+
+    /// Waits, and shows meanwhile that the stream is alive.
+    private func beat(on stream: EventStream, until woken: Signal) async throws {
+        let clock = ContinuousClock()
+        while await !woken.wait(until: clock.now + heartbeat, clock: clock), !stream.isOver, !Task.isCancelled {
+            try await stream.sendHeartbeat()
+        }
+    }
+}
+
+extension ServerSentEvent {
+    /// The id is the line's, which the database knows again.
+    fileprivate init(_ notice: Notice) throws {
+        let data = try ShopJSON.encoder().encode(NotificationView(notice))
+        self.init(id: notice.id, name: notice.kind.rawValue, data: String(decoding: data, as: UTF8.self))
+    }
+}
+
+extension HTTPField.Name {
+    fileprivate static let lastEventID = HTTPField.Name("Last-Event-ID")!
+}
