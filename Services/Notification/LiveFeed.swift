@@ -2,7 +2,6 @@ import Contracts
 import Foundation
 import HTTPTypes
 import Hummingbird
-import Outbox
 import ServiceKit
 
 /// A list as it grows: the lines after the one that the reader has seen last, then each new one as soon as it is on disk.
@@ -23,33 +22,21 @@ struct LiveFeed: Sendable {
         guard let start = try await store.position(of: last ?? request.queryParameter("cursor"), in: recipient) else {
             throw Problem.unknownCursor(field: last == nil ? "cursor" : "Last-Event-ID")
         }
-        return context.eventStream(patience: heartbeat * 2) { stream in
-            // The place in line is taken before the list is looked at, so that no line falls in between.
-            try await store.changes.withTicket(for: recipient) { ticket in
-                stream.whenOver { ticket.signal.raise() }
-                try await follow(recipient, from: start, on: stream, woken: ticket.signal)
+        return context.eventStream(heartbeat: heartbeat) { stream in
+            // The list is watched before it is looked at, so that no line falls in between.
+            try await store.changes.withObserver(of: recipient, stream.waker.wake) {
+                try await follow(recipient, from: start, on: stream)
             }
         }
     }
 
-    private func follow(
-        _ recipient: Recipient, from start: Int64, on stream: EventStream, woken: Signal
-    ) async throws {
+    private func follow(_ recipient: Recipient, from start: Int64, on stream: EventStream) async throws {
         var position = start
-        while !stream.isOver, !Task.isCancelled {
+        while !stream.isOver {
             let entries = try await store.entries(of: recipient, after: position, limit: Self.pageSize)
             if !entries.isEmpty { try await stream.send(try entries.map { try ServerSentEvent($0.notice) }) }
             position = entries.last?.position ?? position
-            if entries.count == Self.pageSize { continue }
-            try await beat(on: stream, until: woken)
-        }
-    }
-
-    /// Waits, and shows meanwhile that the stream is alive.
-    private func beat(on stream: EventStream, until woken: Signal) async throws {
-        let clock = ContinuousClock()
-        while await !woken.wait(until: clock.now + heartbeat, clock: clock), !stream.isOver, !Task.isCancelled {
-            try await stream.sendHeartbeat()
+            if entries.count < Self.pageSize { try await stream.waitUntilWoken() }
         }
     }
 }

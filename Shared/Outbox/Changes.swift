@@ -5,14 +5,13 @@ public final class Changes<Subject: Hashable & Sendable>: Sendable {
     /// A place in the line of those who wait for one subject. Take it before looking at the subject, so that no change
     /// falls in between.
     public struct Ticket: Sendable {
-        fileprivate let number: Int
         /// Raised with each change.
         public let signal = Signal()
     }
 
     private struct State {
         var nextNumber = 0
-        var waiting: [Subject: [Int: Signal]] = [:]
+        var waiting: [Subject: [Int: @Sendable () -> Void]] = [:]
     }
 
     private let state = Mutex(State())
@@ -22,24 +21,31 @@ public final class Changes<Subject: Hashable & Sendable>: Sendable {
     /// Waits in line for as long as `body` runs.
     public func withTicket<Value>(for subject: Subject, _ body: (Ticket) async throws -> Value) async rethrows -> Value
     {
-        let ticket = state.withLock { state in
+        let ticket = Ticket()
+        return try await withObserver(of: subject, ticket.signal.raise) { try await body(ticket) }
+    }
+
+    /// Calls `observer`, which must return at once, with each change for as long as `body` runs.
+    public func withObserver<Value>(
+        of subject: Subject, _ observer: @escaping @Sendable () -> Void, _ body: () async throws -> Value
+    ) async rethrows -> Value {
+        let number = state.withLock { state in
             state.nextNumber += 1
-            let ticket = Ticket(number: state.nextNumber)
-            state.waiting[subject, default: [:]][ticket.number] = ticket.signal
-            return ticket
+            state.waiting[subject, default: [:]][state.nextNumber] = observer
+            return state.nextNumber
         }
         defer {
             state.withLock { state in
-                state.waiting[subject]?[ticket.number] = nil
+                state.waiting[subject]?[number] = nil
                 if state.waiting[subject]?.isEmpty == true { state.waiting[subject] = nil }
             }
         }
-        return try await body(ticket)
+        return try await body()
     }
 
     /// Wakes all who wait for the subject. Call it after the commit.
     public func changed(_ subject: Subject) {
-        let signals = state.withLock { $0.waiting[subject].map { Array($0.values) } ?? [] }
-        for signal in signals { signal.raise() }
+        let observers = state.withLock { $0.waiting[subject].map { Array($0.values) } ?? [] }
+        for observer in observers { observer() }
     }
 }

@@ -40,8 +40,6 @@ final class Departure: Sendable {
 
     private let state = Mutex(State())
 
-    var hasHappened: Bool { self.state.withLock(\.hasHappened) }
-
     /// Calls the observer when it happens, or at once when it has.
     func observe(_ observer: @escaping @Sendable () -> Void) -> Int {
         let (id, hasHappened) = self.state.withLock { state in

@@ -3,6 +3,7 @@ public import Hummingbird
 import Metrics
 import NIOCore
 import ServiceLifecycle
+import Synchronization
 
 /// An answer that goes on for as long as somebody reads it: server-sent events (WHATWG HTML, section 9.2).
 ///
@@ -11,26 +12,27 @@ import ServiceLifecycle
 public final class EventStream {
     private var writer: any ResponseBodyWriter
     private let channel: any Channel
-    private let over: Departure
-    private let patience: Duration
+    private let heartbeat: Duration
+    /// Wakes the one who sends; may be called from anywhere.
+    public let waker = Waker()
 
     /// How long a write may take after the service was asked to stop.
     fileprivate static let lastPatience = TimeAmount.seconds(1)
 
-    fileprivate init(
-        writer: any ResponseBodyWriter, channel: any Channel, over: Departure, patience: Duration
-    ) {
+    fileprivate init(writer: any ResponseBodyWriter, channel: any Channel, heartbeat: Duration) {
         self.writer = writer
         self.channel = channel
-        self.over = over
-        self.patience = patience
+        self.heartbeat = heartbeat
     }
 
     /// Whether the reader has gone or the service is shutting down. Then nothing more is to be sent.
-    public var isOver: Bool { over.hasHappened }
+    public var isOver: Bool { waker.isOver || Task.isCancelled }
 
-    /// Calls the action when the stream is over, at once if it is.
-    public func whenOver(_ action: @escaping @Sendable () -> Void) { _ = over.observe(action) }
+    /// Waits until somebody has called the waker since the last time, or the stream is over. Meanwhile it sends comments,
+    /// so that neither the reader nor anything in between takes the connection for dead.
+    public func waitUntilWoken() async throws {
+        while case .beat = await waker.next() { try await write(ByteBuffer(string: ":\n\n")) }
+    }
 
     /// Sends events, and returns once there is room for more.
     /// - Throws: when the connection is gone, also because the reader has taken nothing for too long.
@@ -39,9 +41,6 @@ public final class EventStream {
         for event in events { event.write(to: &buffer) }
         try await write(buffer)
     }
-
-    /// Sends a comment, so that neither the reader nor anything in between takes the connection for dead.
-    public func sendHeartbeat() async throws { try await write(ByteBuffer(string: ":\n\n")) }
 
     /// Says when to come back after a break: not all at the same moment, for after a restart all come at once.
     fileprivate func begin() async throws {
@@ -52,7 +51,7 @@ public final class EventStream {
     fileprivate func finish() async throws { try await writer.finish(nil) }
 
     private func write(_ buffer: ByteBuffer) async throws {
-        let cutOff = channel.eventLoop.scheduleTask(in: TimeAmount(patience)) { [channel] in
+        let cutOff = channel.eventLoop.scheduleTask(in: TimeAmount(heartbeat * 2)) { [channel] in
             Counter(label: "http.server.event_streams.cut_off").increment()
             channel.close(promise: nil)
         }
@@ -64,37 +63,110 @@ public final class EventStream {
 extension ShopRequestContext {
     /// Answers with a stream of events.
     /// - Parameters:
-    ///   - patience: how long a reader may take nothing of what is sent.
+    ///   - heartbeat: how long nothing may happen without a sign of life. A reader who takes nothing of what is sent for
+    ///     twice as long is cut off.
     ///   - produce: sends the events. The answer ends when it returns, which it is to do when the stream is over.
     public func eventStream(
-        patience: Duration, _ produce: @escaping @Sendable (EventStream) async throws -> Void
+        heartbeat: Duration, _ produce: @escaping @Sendable (EventStream) async throws -> Void
     ) -> Response {
         // Intermediaries must neither keep nor collect it; X-Accel-Buffering is nginx's name for that.
         let headers: HTTPFields = [
             .contentType: "text/event-stream", .cacheControl: "no-store", .accelBuffering: "no",
         ]
         let body = ResponseBody { [channel] writer in
-            let over = Departure()
-            let departure = await DepartureHandler.departure(of: channel)
-            let observation = departure?.observe { over.happened() }
-            defer { if let observation { departure?.remove(observation) } }
-            // A write that the reader doesn't let through must not hold up the shutdown.
-            _ = over.observe {
+            let stream = EventStream(writer: writer, channel: channel, heartbeat: heartbeat)
+            let waker = stream.waker
+            let end: @Sendable () -> Void = {
+                waker.end()
+                // A write that the reader doesn't let through must not hold up the shutdown.
                 channel.eventLoop.scheduleTask(in: EventStream.lastPatience) { channel.close(promise: nil) }
             }
+            let departure = await DepartureHandler.departure(of: channel)
+            let observation = departure?.observe(end)
+            defer { if let observation { departure?.remove(observation) } }
+            let beats = channel.eventLoop.scheduleRepeatedTask(
+                initialDelay: TimeAmount(heartbeat), delay: TimeAmount(heartbeat)
+            ) { _ in waker.beat() }
+            defer { beats.cancel() }
             let open = Meter(label: "http.server.event_streams")
             open.increment()
             defer { open.decrement() }
-            let stream = EventStream(writer: writer, channel: channel, over: over, patience: patience)
             try await withGracefulShutdownHandler {
                 try await stream.begin()
                 try await produce(stream)
             } onGracefulShutdown: {
-                over.happened()
+                end()
             }
             try await stream.finish()
         }
         return Response(status: .ok, headers: headers, body: body)
+    }
+}
+
+extension EventStream {
+    /// Lets one task sleep until there is something to do. There are thousands of them, so it is no more than a place to
+    /// wait at: no task of its own, and no timer.
+    public final class Waker: Sendable {
+        enum Reason { case news, beat, over }
+
+        private struct State {
+            var hasNews = false
+            var isBeatDue = false
+            var isOver = false
+            var sleeper: CheckedContinuation<Void, Never>?
+        }
+
+        private let state = Mutex(State())
+
+        var isOver: Bool { state.withLock(\.isOver) }
+
+        /// There is news. Counts once, however often it is called before the sender looks, and is never missed.
+        public func wake() { change { $0.hasNews = true } }
+
+        func beat() { change { $0.isBeatDue = true } }
+
+        func end() { change { $0.isOver = true } }
+
+        private func change(_ change: (inout State) -> Void) {
+            let sleeper = state.withLock { state in
+                change(&state)
+                defer { state.sleeper = nil }
+                return state.sleeper
+            }
+            sleeper?.resume()
+        }
+
+        /// Sleeps until there is a reason not to.
+        func next() async -> Reason {
+            while true {
+                let reason: Reason? = state.withLock { state in
+                    if state.isOver { return .over }
+                    if state.hasNews {
+                        state.hasNews = false
+                        return .news
+                    }
+                    defer { state.isBeatDue = false }
+                    return state.isBeatDue ? .beat : nil
+                }
+                if let reason { return reason }
+                await rest()
+            }
+        }
+
+        private func rest() async {
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let isAwake = state.withLock { state in
+                        if state.hasNews || state.isBeatDue || state.isOver { return true }
+                        state.sleeper = continuation
+                        return false
+                    }
+                    if isAwake { continuation.resume() }
+                }
+            } onCancel: {
+                end()
+            }
+        }
     }
 }
 

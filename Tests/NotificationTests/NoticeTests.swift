@@ -1,5 +1,8 @@
 import Contracts
+import Foundation
+import Messaging
 import Outbox
+import Persistence
 import TestSupport
 import Testing
 
@@ -61,6 +64,61 @@ import Testing
             #expect(try await last(.customer("ada"))?.text == "Your order is on its way.")
             #expect(try await last(.warehouse)?.text == "The order order-1 has left.")
             #expect(try await last(.carrier)?.id == "shipped-carrier")
+        }
+    }
+
+    @Test("A line that comes too early waits, with a delayed message for the case that it waits in vain")
+    func heldBack()
+        async throws
+    {
+        try await withTemporaryDatabase(Outbox.migrations + NotificationStore.migrations) { database in
+            var harness = HandlerHarness(service: "notification", database: database)
+            let store = NotificationStore(database: database)
+            Handlers(store: store, patience: .seconds(60), logger: .silent).register(on: &harness.handlers)
+            func kinds() async throws -> [Notice.Kind] {
+                try await store.entries(of: .customer("ada"), after: 0, limit: 10).map(\.notice.kind)
+            }
+            let points = PointsAwarded(customerId: "ada", orderId: "order-1", points: 19, balance: 40)
+            #expect(try await harness.deliver(points, id: "1") == [TellAnyway.type])
+            #expect(try await harness.deliver(points, id: "1") == [])
+            #expect(try await store.position(of: "1", in: .customer("ada")) == nil, "nobody has seen it")
+            #expect(try await harness.deliver(OrderPlaced.sample()) == [])
+            #expect(try await kinds() == [.orderPlaced])
+            let anyway = TellAnyway(orderId: "order-1", kind: "points_awarded")
+            #expect(try await harness.deliver(anyway) == [])
+            #expect(try await harness.deliver(anyway) == [])
+            #expect(try await kinds() == [.orderPlaced, .pointsAwarded])
+            _ = try await harness.deliver(OrderConfirmed(orderId: "order-1", customer: .ada, items: [], total: total))
+            #expect(try await kinds() == [.orderPlaced, .pointsAwarded, .orderConfirmed])
+            let positions = try await store.entries(of: .customer("ada"), after: 0, limit: 10).map(\.position)
+            #expect(positions == [1, 2, 3])
+            await #expect(throws: Unprocessable.self) {
+                _ = try await harness.deliver(TellAnyway(orderId: "order-1", kind: "unheard_of"))
+            }
+        }
+    }
+
+    @Test("Lists of an older version go on in the order of time that they had") func migration() async throws {
+        try await withTemporaryFolder { folder in
+            let url = "sqlite:\(folder.appending(path: "old.sqlite").path)"
+            let old = try await Databases.open(url: url, migrations: Array(NotificationStore.migrations.prefix(2)))
+            for (id, customer, time) in [("c", "ada", 30), ("a", "ada", 20), ("x", "bob", 10), ("b", "ada", 20)] {
+                try await old.execute(
+                    """
+                    INSERT INTO notifications (id, customer_id, order_id, kind, text, at_ms)
+                    VALUES (\(id), \(customer), 'order-1', 'order_placed', '', \(time))
+                    """)
+            }
+            try await old.close()
+            let database = try await Databases.open(url: url, migrations: NotificationStore.migrations)
+            let store = NotificationStore(database: database)
+            #expect(try await store.entries(of: .customer("ada"), after: 1, limit: 10).map(\.notice.id) == ["b", "c"])
+            let notice = Notice(
+                id: "d", recipient: .customer("ada"), orderID: "order-2", kind: .orderPlaced, text: "",
+                at: Date(timeIntervalSince1970: 0))
+            try await database.write { _ = try store.add([notice], as: .init(.orderPlaced), in: $0) }
+            #expect(try await store.position(of: "d", in: .customer("ada")) == 4)
+            try await database.close()
         }
     }
 }

@@ -134,11 +134,12 @@ import Testing
         #expect(order.status == .placed)
     }
 
-    private static let shipmentStopped: Step = { saga in { try saga.shipmentStopped(&$0, in: .packed, at: $1) } }
-    private static let shipmentNotStopped: Step = { saga in
-        { order, _ in
-            try saga.shipmentNotStopped(&order, in: .shipped)
-        }
+    private static func shipmentStopped(_ saga: OrderSaga) -> (inout Order, Date) throws -> [OutgoingMessage] {
+        { try saga.shipmentStopped(&$0, in: .packed, at: $1) }
+    }
+
+    private static func shipmentNotStopped(_ saga: OrderSaga) -> (inout Order, Date) throws -> [OutgoingMessage] {
+        { order, _ in try saga.shipmentNotStopped(&order, in: .shipped) }
     }
 
     private func types(_ messages: [OutgoingMessage]) -> [String] { messages.map { type(of: $0.payload).type } }

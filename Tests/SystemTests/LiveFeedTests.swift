@@ -83,6 +83,8 @@ extension SystemTests {
                 #expect(ContinuousClock.now - start < .seconds(5))
                 #expect(await feed.ended.first { _ in true } == .finished)
             }
+            stack.start(.notification)
+            try await stack.waitUntilReady(.notification)
         }
 
         @Test("A reader who doesn't read is cut off, holds up nobody, costs no memory, and misses nothing") func slow()

@@ -13,8 +13,6 @@ struct StreamsLoad {
     private static let patience = TimeAmount.seconds(60)
 
     func run() async throws -> StreamsReport {
-        // All of the program runs on one loop: two would need locks and take the server's core.
-        NIOSingletons.groupLoopCountSuggestion = 1
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let endpoint = try LoadEndpoint(parsing: client.addresses.url(of: "notification"))
         let server = ServerProcess.listening(on: endpoint.port, of: endpoint)
