@@ -148,7 +148,7 @@ let package = Package(
                 "AWSSignature", asn1, certificates, collections, crypto, cryptoExtras, httpClient, metrics, nio,
                 nioPosix,
             ]),
-        shopService("Order", ["Webhooks", crypto]),
+        shopService("Order", ["Webhooks", crypto, httpClient, metrics, nio, tracing]),
         shopService("Payment", ["Webhooks", httpClient, nio]),
         shopService("Inventory", resources: ["products.json"]),
         shopService("Email", ["CCurl", mustache], resources: ["templates"], fixtures: ["smtp_server.py"]),

@@ -22,7 +22,12 @@ func build(_ chassis: Chassis) async throws -> Assembly {
         context: .current())
     Handlers(store: store).register(on: &endpoint.handlers)
 
+    let answers = QuoteAnswers(store: store, delay: try AnswerDelay(configuration))
+    var responder = endpoint.responder(on: .inventoryRequests)
+    answers.register(on: &responder)
+
     let router = chassis.router()
     Routes(store: store).add(to: router)
-    return Assembly(router: router, services: endpoint.services())
+    answers.add(to: router)
+    return Assembly(router: router, services: endpoint.services(with: [responder]))
 }

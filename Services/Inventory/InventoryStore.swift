@@ -86,6 +86,15 @@ struct InventoryStore: Sendable {
         try await database.read { try product(sku, in: $0) }
     }
 
+    /// What there is of the products that are known, all at one moment.
+    func stock(of skus: [SKU]) async throws -> [SKU: Stock] {
+        try await database.read { transaction in
+            var stock: [SKU: Stock] = [:]
+            for sku in skus { stock[sku] = try product(sku, in: transaction)?.stock }
+            return stock
+        }
+    }
+
     /// A page of the catalogue in the order of the SKUs.
     func products(after sku: SKU?, limit: Int) async throws -> [Product] {
         try await database.read { try products(after: sku, limit: limit, in: $0) }

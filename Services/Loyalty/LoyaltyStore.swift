@@ -75,6 +75,11 @@ struct LoyaltyStore: Sendable {
         }
     }
 
+    /// All points of a customer.
+    func balance(of customer: CustomerID) async throws -> Int64 {
+        try await database.read { try balance(of: customer, in: $0) }
+    }
+
     private func balance(of customer: CustomerID, in transaction: any Transaction) throws -> Int64 {
         let row = try transaction.row(
             """

@@ -12,6 +12,9 @@ struct Main {
                     "PAYMENT_WEBHOOK_SECRET", "shared with payment; whsec_ and base64 of 24 to 64 bytes"),
                 EnvironmentVariable(
                     "PAYMENT_TIMEOUT_SECONDS", "how long an order waits for its money, 1 to 900", default: "15"),
+                EnvironmentVariable("INVENTORY_URL", "for quotes over HTTP", default: "http://127.0.0.1:8083"),
+                EnvironmentVariable("LOYALTY_URL", "the same", default: "http://127.0.0.1:8085"),
+                EnvironmentVariable("PAYMENT_URL", "the same", default: "http://127.0.0.1:8082"),
             ] + EnvironmentVariable.all(MessagingSettings.variables)
         ) { try await build($0) }
     }

@@ -1,4 +1,5 @@
 import Contracts
+import Foundation
 import Messaging
 import Outbox
 import Persistence
@@ -27,10 +28,26 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     let saga = OrderSaga(paymentTimeout: paymentTimeout)
     Handlers(store: store, saga: saga).register(on: &endpoint.handlers)
 
+    let addresses: [Gathering.Part: URL] = [
+        .availability: try configuration.url("INVENTORY_URL", default: "http://127.0.0.1:8083"),
+        .discount: try configuration.url("LOYALTY_URL", default: "http://127.0.0.1:8085"),
+        .fee: try configuration.url("PAYMENT_URL", default: "http://127.0.0.1:8082"),
+    ]
+    let requester = endpoint.requester { [readiness = chassis.readiness] in
+        readiness.set("replies", ready: $0, detail: $1, required: false)
+    }
+    let quoteClient = HTTPClientService(waitsForConnection: false)
+    let desk = QuoteDesk(
+        broker: QuoteRequests(requester: requester),
+        http: QuoteCalls(http: quoteClient.client, addresses: addresses), clock: ContinuousClock())
+
     let router = chassis.router()
     Routes(store: store, saga: saga).add(to: router)
+    QuoteRoute(pricing: Pricing(store: store), desk: desk).add(to: router)
     PaymentWebhookRoute(store: store, saga: saga, secret: webhookSecret, logger: chassis.logger).add(to: router)
     return Assembly(
         router: router,
-        services: endpoint.services(with: [PriceListReadiness(store: store, readiness: chassis.readiness)]))
+        services: endpoint.services(with: [
+            PriceListReadiness(store: store, readiness: chassis.readiness), requester, quoteClient,
+        ]))
 }

@@ -59,37 +59,10 @@ extension Routes {
 
     /// Makes the order at the prices that the service knows.
     private func price(_ body: PlaceOrder, correlationID: String) async throws -> Order {
-        let products = try await store.products(body.items.map(\.sku))
-        var lines: [OrderLine] = []
-        for (index, item) in body.items.enumerated() {
-            guard let product = products[item.sku] else {
-                if try await !store.hasWholePriceList() {
-                    throw Problem.unavailable("The price list has not arrived as a whole yet; try again in a moment.")
-                }
-                throw Problem.invalid(
-                    field: "items[\(index)].sku",
-                    "There is no product '\(item.sku)'; inventory's GET /products lists what there is.")
-            }
-            lines.append(OrderLine(sku: item.sku, quantity: item.quantity, unitPrice: product.price))
-        }
-        let currency = lines[0].unitPrice.currency
-        guard lines.allSatisfy({ $0.unitPrice.currency == currency }) else {
-            throw Problem.invalid(field: "items", "All items of an order must have the same currency; split it.")
-        }
-        var total: Int64 = 0
-        for line in lines {
-            let (amount, isTooMuch) = line.unitPrice.amountMinorUnits.multipliedReportingOverflow(
-                by: Int64(line.quantity))
-            let (sum, isTooMuchInAll) = total.addingReportingOverflow(amount)
-            guard !isTooMuch, !isTooMuchInAll else {
-                throw Problem.invalid(field: "items", "The order's total is too large; split it.")
-            }
-            total = sum
-        }
+        let basket = try await Pricing(store: store).basket(of: body.items)
         return Order(
-            id: .make(), customer: body.customer, lines: lines,
-            total: Money(amountMinorUnits: total, currency: currency), paymentMethod: body.paymentMethod,
-            correlationID: correlationID, at: Date())
+            id: .make(), customer: body.customer, lines: basket.lines, total: basket.total,
+            paymentMethod: body.paymentMethod, correlationID: correlationID, at: Date())
     }
 }
 
@@ -215,21 +188,30 @@ struct PlaceOrder: Codable, Sendable {
 
     /// - Throws: a problem that names the first field that is wrong.
     func validate() throws(Problem) {
-        try Self.require(
-            Self.isName(customer.id.rawValue), "customer.id", "must be 1 to 64 visible ASCII characters")
+        try Self.requireName(customer.id.rawValue, "customer.id")
         try Self.require(Self.isMailAddress(customer.email), "customer.email", "must be a mail address")
-        try Self.require(
-            Self.isName(paymentMethod.rawValue), "paymentMethod", "must be 1 to 64 visible ASCII characters")
-        try Self.require(
-            (1...Self.mostItems).contains(items.count), "items", "must have 1 to \(Self.mostItems) entries")
+        try Self.requireName(paymentMethod.rawValue, "paymentMethod")
+        try Self.validate(items)
+    }
+
+    /// - Throws: a problem that names the first item that is wrong.
+    static func validate(_ items: [Item]) throws(Problem) {
+        try require((1...mostItems).contains(items.count), "items", "must have 1 to \(mostItems) entries")
         var seen: Set<SKU> = []
         for (index, item) in items.enumerated() {
-            try Self.require(
-                (1...Self.largestQuantity).contains(item.quantity), "items[\(index)].quantity",
-                "must be from 1 to \(Self.largestQuantity)")
-            try Self.require(
+            try require(
+                (1...largestQuantity).contains(item.quantity), "items[\(index)].quantity",
+                "must be from 1 to \(largestQuantity)")
+            try require(
                 seen.insert(item.sku).inserted, "items[\(index)].sku", "is there twice; add up the quantities")
         }
+    }
+
+    /// - Throws: a problem if the text can't be the name of something.
+    static func requireName(_ text: String, _ field: String) throws(Problem) {
+        try require(
+            (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }, field,
+            "must be 1 to 64 visible ASCII characters")
     }
 
     /// Two requests are the same if they say the same, however they are spaced.
@@ -240,10 +222,6 @@ struct PlaceOrder: Codable, Sendable {
 
     private static func require(_ isRight: Bool, _ field: String, _ rule: String) throws(Problem) {
         if !isRight { throw Problem.invalid(field: field, "'\(field)' \(rule).") }
-    }
-
-    private static func isName(_ text: String) -> Bool {
-        (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     }
 
     /// Something on each side of one @, nothing that would end a header or an address; the rest is the mail server's.

@@ -18,6 +18,7 @@ struct Main {
                     "GATEWAY_DELAY_MILLISECONDS", "how long the gateway takes for a result", default: "200"),
                 EnvironmentVariable(
                     "GATEWAY_SLOW_DELAY_MILLISECONDS", "the same for pm_slow", default: "20000"),
+                AnswerDelay.variable,
             ] + EnvironmentVariable.all(MessagingSettings.variables)
         ) { try await build($0) }
     }

@@ -42,8 +42,13 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     GatewayCalls(gateway: gateway, store: store).register(on: &sender)
     WebhookCalls(http: webhookClient.client, url: webhookURL, secret: webhookSecret).register(on: &sender)
 
+    let answers = QuoteAnswers(delay: try AnswerDelay(configuration))
+    var responder = endpoint.responder(on: .paymentRequests)
+    answers.register(on: &responder)
+
     let router = chassis.router()
     Routes(store: store, gateway: gateway).add(to: router)
+    answers.add(to: router)
     return Assembly(
-        router: router, services: endpoint.services(with: [webhookClient, sender, gateway.reporter()]))
+        router: router, services: endpoint.services(with: [webhookClient, sender, gateway.reporter(), responder]))
 }

@@ -33,11 +33,14 @@ public struct EventAttributes: Codable, Equatable, Sendable {
     public var partitionkey: String?
     /// Expiry Time extension: after this the message has lost its worth and is dropped.
     public var expirytime: Date?
+    /// Return Address (Enterprise Integration Patterns): the queue that waits for the reply to a request. CloudEvents
+    /// has no documented extension for it; this one is the shop's own.
+    public var replyto: String?
 
     public init(
         id: String, source: String, type: String, subject: String, time: Date, correlationid: String,
         causationid: String? = nil, traceparent: String? = nil, tracestate: String? = nil,
-        partitionkey: String? = nil, expirytime: Date? = nil
+        partitionkey: String? = nil, expirytime: Date? = nil, replyto: String? = nil
     ) {
         self.id = id
         self.source = source
@@ -51,6 +54,7 @@ public struct EventAttributes: Codable, Equatable, Sendable {
         self.tracestate = tracestate
         self.partitionkey = partitionkey
         self.expirytime = expirytime
+        self.replyto = replyto
     }
 }
 

@@ -12,6 +12,11 @@ public struct Money: Codable, Hashable, Sendable {
     /// The amount without its fraction: 1999 EUR cents are 19.
     public var wholeUnits: Int64 { amountMinorUnits / minorUnitsPerUnit }
 
+    /// Whether the currency has the form of an ISO 4217 code.
+    public var hasCurrencyCode: Bool {
+        currency.utf8.count == 3 && currency.utf8.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+    }
+
     /// How many of the smallest unit make one (ISO 4217's exponents that differ from 2).
     private var minorUnitsPerUnit: Int64 {
         switch currency {

@@ -20,6 +20,20 @@ public struct Queue: Identifier {
     public static let loyalty: Queue = "loyalty"
     public static let notification: Queue = "notification"
 
+    /// Questions to payment, inventory and loyalty. They have queues of their own, so that a customer who waits for the
+    /// answer doesn't wait for the orders of others.
+    public static let paymentRequests: Queue = "payment-requests"
+    public static let inventoryRequests: Queue = "inventory-requests"
+    public static let loyaltyRequests: Queue = "loyalty-requests"
+
+    /// A queue for the replies to one process of a service, under a name that no other process has.
+    public static func replies(to service: String) -> Queue {
+        Queue(rawValue: repliesPrefix(service) + UUIDv7.make())
+    }
+
+    /// How the names of a service's reply queues begin.
+    public static func repliesPrefix(_ service: String) -> String { "\(service)-replies-" }
+
     /// Where messages end that can't be handled.
     public var deadLetters: Queue { Queue(rawValue: rawValue + "-dlq") }
 }
@@ -52,11 +66,21 @@ public struct Topology: Sendable {
     public let topics: [Topic]
     public let queues: [Queue]
     public let subscriptions: [Subscription]
+    /// Queues of requests. What is in them loses its worth within seconds, so it is kept for a minute and has no dead
+    /// letters: a service that is away finds no heap of old questions when it comes back.
+    public let requestQueues: [Queue]
+    /// Where the replies to this process come in, kept as short; it lives as long as the process.
+    public let replyQueue: Queue?
 
-    public init(topics: [Topic], queues: [Queue], subscriptions: [Subscription]) {
+    public init(
+        topics: [Topic] = [], queues: [Queue] = [], subscriptions: [Subscription] = [], requestQueues: [Queue] = [],
+        replyQueue: Queue? = nil
+    ) {
         self.topics = topics
         self.queues = queues
         self.subscriptions = subscriptions
+        self.requestQueues = requestQueues
+        self.replyQueue = replyQueue
     }
 
     /// What an order's journey needs.
@@ -82,5 +106,6 @@ public struct Topology: Sendable {
                 ]),
             Subscription(.inventoryEvents, to: .notification, [ShipmentStatusChanged.self]),
             Subscription(.loyaltyEvents, to: .notification, [PointsAwarded.self, PointsReversed.self]),
-        ])
+        ],
+        requestQueues: [.paymentRequests, .inventoryRequests, .loyaltyRequests])
 }

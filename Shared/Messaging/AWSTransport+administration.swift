@@ -3,13 +3,13 @@ public import Foundation
 
 /// What an operator can do with queues, beyond what a consumer needs of them.
 extension AWSTransport {
-    /// The names of all queues that there are.
-    public func queues() async throws -> [Queue] {
+    /// The names of all queues that there are, or of those whose names begin so.
+    public func queues(prefix: String? = nil) async throws -> [Queue] {
         var queues: [Queue] = []
         var token: String?
         repeat {
             let page: SQS.ListQueues.Output = try await client.sqs(
-                "ListQueues", SQS.ListQueues(MaxResults: 1000, NextToken: token))
+                "ListQueues", SQS.ListQueues(QueueNamePrefix: prefix, MaxResults: 1000, NextToken: token))
             queues += (page.QueueUrls ?? []).compactMap { $0.split(separator: "/").last }
                 .map { Queue(rawValue: String($0)) }
             token = page.NextToken

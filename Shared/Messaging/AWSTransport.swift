@@ -36,16 +36,22 @@ public final class AWSTransport: MessageTransport {
     }
 
     private func send(_ messages: [OutboundMessage], to queue: Queue) async throws -> [SendRefusal?] {
-        let output: SQS.SendMessageBatch.Output = try await client.sqs(
-            "SendMessageBatch",
-            SQS.SendMessageBatch(
-                QueueUrl: try await url(of: queue),
-                Entries: messages.enumerated().map { index, message in
-                    .init(
-                        Id: "\(index)", MessageBody: message.body,
-                        DelaySeconds: message.delay > .zero ? message.delay.wholeSeconds : nil,
-                        MessageAttributes: message.attributes.mapValues(SQS.Attribute.init))
-                }))
+        let output: SQS.SendMessageBatch.Output
+        do {
+            output = try await client.sqs(
+                "SendMessageBatch",
+                SQS.SendMessageBatch(
+                    QueueUrl: try await url(of: queue),
+                    Entries: messages.enumerated().map { index, message in
+                        .init(
+                            Id: "\(index)", MessageBody: message.body,
+                            DelaySeconds: message.delay > .zero ? message.delay.wholeSeconds : nil,
+                            MessageAttributes: message.attributes.mapValues(SQS.Attribute.init))
+                    }))
+        } catch let error as AWSError where error.isNonExistentQueue {
+            forget(queue)
+            throw error
+        }
         let accepted = Set((output.Successful ?? []).map(\.Id))
         let failed = Dictionary(
             (output.Failed ?? []).map { ($0.Id, SendRefusal(code: $0.Code, message: $0.Message ?? "")) },
@@ -126,6 +132,13 @@ extension AWSTransport {
     public func ensure(_ topology: Topology) async throws {
         var arns: [Queue: String] = [:]
         for queue in topology.queues { arns[queue] = try await create(queue) }
+        for queue in topology.requestQueues {
+            _ = try await createQueue(named: queue, attributes: Self.shortLived)
+        }
+        if let queue = topology.replyQueue {
+            let end = Date(timeIntervalSinceNow: ReplyQueueLease.length.inSeconds)
+            _ = try await createQueue(named: queue, attributes: Self.shortLived, tags: Self.lease(until: end))
+        }
         for topic in topology.topics { _ = try await create(topic) }
         for subscription in topology.subscriptions {
             try await subscribe(subscription, endpoint: arns[subscription.queue] ?? "")
@@ -140,11 +153,13 @@ extension AWSTransport {
         return try await createQueue(named: queue, attributes: ["RedrivePolicy": redrive])
     }
 
-    private func createQueue(named queue: Queue, attributes: [String: String]) async throws -> String {
+    private func createQueue(
+        named queue: Queue, attributes: [String: String], tags: [String: String]? = nil
+    ) async throws -> String {
         let url: String
         do {
             let output: SQS.QueueURL = try await client.sqs(
-                "CreateQueue", SQS.CreateQueue(QueueName: queue.rawValue, Attributes: attributes))
+                "CreateQueue", SQS.CreateQueue(QueueName: queue.rawValue, Attributes: attributes, tags: tags))
             url = output.QueueUrl
         } catch let error as AWSError where error.code == "QueueAlreadyExists" {
             // It is there with other attributes, for example from an earlier version of the shop.
@@ -206,6 +221,54 @@ extension AWSTransport {
         if let arn = names.withLock({ $0.topicARNs[topic] }) { return arn }
         return try await create(topic)
     }
+}
+
+// MARK: - Reply queues
+
+extension AWSTransport {
+    /// A minute, the shortest time that SQS keeps a message.
+    private static let shortLived = ["MessageRetentionPeriod": "60"]
+    private static let leaseTag = "shop-in-use-until"
+
+    private static func lease(until end: Date) -> [String: String] { [leaseTag: RFC3339.string(from: end)] }
+
+    public func renew(_ queue: Queue, until end: Date) async throws {
+        let _: SQS.Nothing = try await client.sqs(
+            "TagQueue", SQS.TagQueue(QueueUrl: try await url(of: queue), Tags: Self.lease(until: end)))
+    }
+
+    public func leases(prefix: String) async throws -> [Queue: Date] {
+        var leases: [Queue: Date] = [:]
+        for queue in try await queues(prefix: prefix) {
+            do {
+                let tags: SQS.ListQueueTags.Output = try await client.sqs(
+                    "ListQueueTags", SQS.ListQueueTags(QueueUrl: try await lookUp(queue)))
+                leases[queue] = tags.Tags?[Self.leaseTag].flatMap(RFC3339.date)
+            } catch let error as AWSError where error.isNonExistentQueue {
+                // Its process has removed it meanwhile.
+                continue
+            }
+        }
+        return leases
+    }
+
+    public func remove(_ queue: Queue) async throws {
+        do {
+            let _: SQS.Nothing = try await client.sqs(
+                "DeleteQueue", SQS.DeleteQueue(QueueUrl: try await url(of: queue)))
+        } catch let error as AWSError where error.isNonExistentQueue {}
+        forget(queue)
+    }
+
+    /// A queue that isn't there any more; if it comes back, it is looked up again.
+    private func forget(_ queue: Queue) {
+        names.withLock { $0.queueURLs[queue] = nil }
+    }
+}
+
+extension AWSError {
+    /// Whether the error is that there is no such queue, by the name that it has in either protocol of SQS.
+    var isNonExistentQueue: Bool { code == "AWS.SimpleQueueService.NonExistentQueue" || code == "QueueDoesNotExist" }
 }
 
 extension SendRefusal {

@@ -1,4 +1,5 @@
 import Contracts
+import Foundation
 
 /// What a broker can do for the shop: the port behind which Amazon SNS/SQS stands, and an in-memory one in tests.
 public protocol MessageTransport: Sendable {
@@ -25,6 +26,15 @@ public protocol MessageTransport: Sendable {
 
     /// Copies a message to the queue's dead letters with the reason as the attribute `reason`, then removes it.
     func deadLetter(_ message: InboundMessage, on queue: Queue, reason: String) async throws
+
+    /// Says that a reply queue, which ``ensure(_:)`` has made, is in use until `end` at least.
+    func renew(_ queue: Queue, until end: Date) async throws
+
+    /// The reply queues whose names begin so, each with the time until which it is in use.
+    func leases(prefix: String) async throws -> [Queue: Date]
+
+    /// Removes a queue with all that is in it. One that isn't there is removed already.
+    func remove(_ queue: Queue) async throws
 }
 
 /// A message on its way to the broker.

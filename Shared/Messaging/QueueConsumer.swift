@@ -41,6 +41,8 @@ public struct ConsumerSettings: Sendable {
 public struct QueueConsumer<WaitClock: Clock<Duration>>: Service {
     private let link: BrokerLink
     private let queue: Queue
+    /// What the queue is called in metrics and spans.
+    private let name: String
     private let settings: ConsumerSettings
     private let logger: Logger
     private let clock: WaitClock
@@ -49,12 +51,14 @@ public struct QueueConsumer<WaitClock: Clock<Duration>>: Service {
     /// The longest that SQS lets a receiver wait.
     private static var longestPoll: Duration { .seconds(20) }
 
+    /// - Parameter name: what the queue is called in metrics and spans, if it is one of many that come and go.
     public init(
-        link: BrokerLink, queue: Queue, settings: ConsumerSettings, logger: Logger,
+        link: BrokerLink, queue: Queue, name: String? = nil, settings: ConsumerSettings, logger: Logger,
         clock: WaitClock = ContinuousClock(), handle: @escaping @Sendable (IncomingEvent) async throws -> Void
     ) {
         self.link = link
         self.queue = queue
+        self.name = name ?? queue.rawValue
         self.settings = settings
         self.logger = logger
         self.clock = clock
@@ -105,23 +109,26 @@ public struct QueueConsumer<WaitClock: Clock<Duration>>: Service {
         let attributes = Result { try EventAttributes(opening: message.body) }
         var context = (try? attributes.get().messageContext.serviceContext) ?? .topLevel
         if context.correlationID == nil { context.correlationID = CorrelationID.make() }
-        await withSpan("process \(queue)", context: context, ofKind: .consumer) { span in
+        await withSpan("process \(name)", context: context, ofKind: .consumer) { span in
             span.updateAttributes {
                 $0["messaging.system"] = "aws_sqs"
                 $0["messaging.operation.type"] = "process"
                 $0["messaging.operation.name"] = "process"
-                $0["messaging.destination.name"] = queue.rawValue
+                $0["messaging.destination.name"] = name
                 $0["messaging.message.id"] = message.id
                 $0["shop.delivery.attempt"] = message.receiveCount
             }
             do {
+                let attributes = try attributes.get()
+                span.attributes["shop.message.type"] = attributes.type
+                // Message Expiration (Enterprise Integration Patterns): a request too old to be worth an answer, and an
+                // answer that nobody waits for any more.
+                if let expiry = attributes.expirytime, expiry < Date() {
+                    logger.info("dropped an expired message", metadata: ["message_id": "\(attributes.id)"])
+                    await acknowledge(message, as: "expired")
+                    return
+                }
                 try await withVisibilityExtended(message) {
-                    let attributes = try attributes.get()
-                    span.attributes["shop.message.type"] = attributes.type
-                    if let expiry = attributes.expirytime, expiry < Date() {
-                        logger.info("dropped an expired message", metadata: ["message_id": "\(attributes.id)"])
-                        return
-                    }
                     try await handle(IncomingEvent(attributes: attributes, body: message.body))
                 }
             } catch {
@@ -133,10 +140,10 @@ public struct QueueConsumer<WaitClock: Clock<Duration>>: Service {
         }
     }
 
-    private func acknowledge(_ message: InboundMessage) async {
+    private func acknowledge(_ message: InboundMessage, as outcome: String = "acknowledged") async {
         do {
             try await link.use { try await $0.acknowledge(message, on: queue) }
-            count("acknowledged")
+            count(outcome)
         } catch {
             // Not a failure of the message: it is done, and must never end among the dead letters for this.
             logger.warning(
@@ -193,7 +200,7 @@ public struct QueueConsumer<WaitClock: Clock<Duration>>: Service {
     private func count(_ outcome: String) {
         Counter(
             label: "messaging.client.consumed.messages",
-            dimensions: [("messaging.destination.name", queue.rawValue), ("outcome", outcome)]
+            dimensions: [("messaging.destination.name", name), ("outcome", outcome)]
         ).increment()
     }
 }

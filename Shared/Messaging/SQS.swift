@@ -16,6 +16,24 @@ enum SQS {
     struct CreateQueue: Encodable, Sendable {
         let QueueName: String
         let Attributes: [String: String]
+        var tags: [String: String]?
+    }
+
+    struct DeleteQueue: Encodable, Sendable {
+        let QueueUrl: String
+    }
+
+    struct TagQueue: Encodable, Sendable {
+        let QueueUrl: String
+        let Tags: [String: String]
+    }
+
+    struct ListQueueTags: Encodable, Sendable {
+        let QueueUrl: String
+
+        struct Output: Decodable {
+            let Tags: [String: String]?
+        }
     }
 
     struct GetQueueURL: Encodable, Sendable {
@@ -111,6 +129,7 @@ enum SQS {
     }
 
     struct ListQueues: Encodable, Sendable {
+        let QueueNamePrefix: String?
         let MaxResults: Int
         let NextToken: String?
 

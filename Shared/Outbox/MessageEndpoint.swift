@@ -11,11 +11,12 @@ public struct MessageEndpoint: Sendable {
     public let outbox: Outbox
     /// Says what is done with each type of message.
     public var handlers: MessageHandlers
-    private let http = HTTPClientService()
+    private var clients = [HTTPClientService()]
     private let relay: Relay<ContinuousClock>
     private let link: BrokerLink
+    private let service: String
     private let queue: Queue
-    private let settings: ConsumerSettings
+    private let settings: MessagingSettings
     private let logger: Logger
 
     /// - Parameters:
@@ -27,23 +28,55 @@ public struct MessageEndpoint: Sendable {
     ) {
         outbox = Outbox(service: service)
         handlers = MessageHandlers(consumer: queue.rawValue, database: database, outbox: outbox, logger: logger)
-        let transport = AWSTransport(
-            http: http.client, endpoint: settings.endpoint, region: settings.region,
-            credentials: settings.credentials, maxReceiveCount: settings.consumer.retry.maxReceiveCount)
-        link = BrokerLink(transport: transport, topology: .shop, report: report)
+        link = BrokerLink(
+            transport: Self.transport(clients[0], settings), topology: .shop, report: report)
         relay = Relay(database: database, outbox: outbox, link: link, logger: logger)
+        self.service = service
         self.queue = queue
-        self.settings = settings.consumer
+        self.settings = settings
         self.logger = logger
         report(false, "waiting for the broker at \(settings.endpoint)")
     }
 
-    /// What runs, in dependency order: the client, the relay, `others`, and the consumer, which is the first to stop.
+    /// Asks other services; run it with ``services(with:)``.
+    /// - Parameter report: hears whether replies can be received. That is another matter than whether the broker can be
+    ///   reached: without them the service does all else that it is for.
+    public mutating func requester(
+        report: @escaping @Sendable (_ isReachable: Bool, _ detail: String) -> Void
+    ) -> Requester {
+        // A question can't wait for the broker to come back, as all other messages can.
+        let client = HTTPClientService(waitsForConnection: false)
+        clients.append(client)
+        let replies = Queue.replies(to: service)
+        let topology = Topology(requestQueues: Topology.shop.requestQueues, replyQueue: replies)
+        report(false, "waiting for the reply queue")
+        return Requester(
+            service: service, queue: replies,
+            link: BrokerLink(transport: Self.transport(client, settings), topology: topology, report: report),
+            settings: settings.consumer, logger: logger)
+    }
+
+    /// Answers the questions that come in on a queue; run it with ``services(with:)``.
+    public func responder(on queue: Queue) -> Responder {
+        Responder(service: service, queue: queue, link: link, settings: settings.consumer, logger: logger)
+    }
+
+    private static func transport(_ client: HTTPClientService, _ settings: MessagingSettings) -> AWSTransport {
+        AWSTransport(
+            http: client.client, endpoint: settings.endpoint, region: settings.region,
+            credentials: settings.credentials, maxReceiveCount: settings.consumer.retry.maxReceiveCount)
+    }
+
+    /// What runs, in dependency order: the clients, the relay, `others`, and the consumer, which is the first to stop.
     public func services(with others: [any Service] = []) -> [any Service] {
         let handlers = handlers
-        let consumer = QueueConsumer(link: link, queue: queue, settings: settings, logger: logger) {
+        let consumer = QueueConsumer(link: link, queue: queue, settings: settings.consumer, logger: logger) {
             try await handlers.handle($0)
         }
-        return [http, relay] + others + [consumer]
+        var services: [any Service] = clients
+        services.append(relay)
+        services += others
+        services.append(consumer)
+        return services
     }
 }

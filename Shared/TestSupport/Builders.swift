@@ -6,12 +6,12 @@ extension CloudEvent {
     public static func sample(
         _ data: Payload, id: String = UUIDv7.make(), source: String = "/services/test", subject: String = "order-1",
         time: Date = Date(timeIntervalSince1970: 1_772_366_400), correlationID: String = "correlation-1",
-        causationID: String? = nil, expirytime: Date? = nil
+        causationID: String? = nil, expirytime: Date? = nil, replyto: String? = nil
     ) -> Self {
         CloudEvent(
             attributes: EventAttributes(
                 id: id, source: source, type: Payload.type, subject: subject, time: time, correlationid: correlationID,
-                causationid: causationID, partitionkey: subject, expirytime: expirytime),
+                causationid: causationID, partitionkey: subject, expirytime: expirytime, replyto: replyto),
             data: data)
     }
 

@@ -1,4 +1,5 @@
 import Contracts
+import Foundation
 import Messaging
 import Synchronization
 import Testing
@@ -8,7 +9,7 @@ import Testing
 public final class FakeTransport: MessageTransport {
     /// A method of the port.
     public enum Call: Hashable, Sendable {
-        case ensure, send, receive, acknowledge, changeVisibility, deadLetter
+        case ensure, send, receive, acknowledge, changeVisibility, deadLetter, renew, leases, remove
     }
 
     /// Something that was done with the broker.
@@ -23,6 +24,8 @@ public final class FakeTransport: MessageTransport {
         case acknowledged(InboundMessage)
         case visibilityChanged(InboundMessage, Duration)
         case deadLettered(InboundMessage, reason: String)
+        case renewed(Queue, until: Date)
+        case removed(Queue)
     }
 
     /// What a call that was told to fail throws.
@@ -37,6 +40,7 @@ public final class FakeTransport: MessageTransport {
         var inbound: [InboundMessage] = []
         var receivers: [Int: CheckedContinuation<Void, Never>] = [:]
         var lastNumber = 0
+        var leases: [Queue: Date] = [:]
     }
 
     private let allowed: Set<Call>
@@ -138,6 +142,26 @@ public final class FakeTransport: MessageTransport {
 
     public func deadLetter(_ message: InboundMessage, on queue: Queue, reason: String) async throws {
         try perform(.deadLetter) { events.record(.deadLettered(message, reason: reason)) }
+    }
+
+    public func renew(_ queue: Queue, until end: Date) async throws {
+        try perform(.renew) {
+            state.withLock { $0.leases[queue] = end }
+            events.record(.renewed(queue, until: end))
+        }
+    }
+
+    public func leases(prefix: String) async throws -> [Queue: Date] {
+        try perform(.leases) {
+            state.withLock { state in state.leases.filter { $0.key.rawValue.hasPrefix(prefix) } }
+        }
+    }
+
+    public func remove(_ queue: Queue) async throws {
+        try perform(.remove) {
+            state.withLock { $0.leases[queue] = nil }
+            events.record(.removed(queue))
+        }
     }
 
     // MARK: -

@@ -16,7 +16,7 @@ import Testing
 
     @Test("What isn't there isn't written") func absentAttributes() throws {
         let json = try CloudEvent.sample(StockReserved(orderId: "order-1")).json()
-        for name in ["causationid", "traceparent", "tracestate", "expirytime", "null"] {
+        for name in ["causationid", "traceparent", "tracestate", "expirytime", "replyto", "null"] {
             #expect(!json.contains(name))
         }
     }

@@ -70,6 +70,17 @@ extension GoldenFile {
         GoldenFile(ShipmentNotStopped(orderId: orderId, status: .shipped)),
         GoldenFile(PointsAwarded(customerId: "ada", orderId: orderId, points: 22, balance: 64)),
         GoldenFile(PointsReversed(customerId: "ada", orderId: orderId, points: 22, balance: 42)),
+        GoldenFile(CheckAvailability(items: [.init(sku: "NOTEBOOK", quantity: 2)])),
+        GoldenFile(
+            AvailabilityChecked(
+                isAvailable: false, shipsOn: "2026-03-16", items: [.init(sku: "NOTEBOOK", requested: 2, available: 1)])),
+        GoldenFile(CalculateDiscount(customerId: "ada", total: total)),
+        GoldenFile(
+            DiscountCalculated(
+                customerId: "ada", points: 640, percent: 5, amount: Money(amountMinorUnits: 112, currency: "EUR"))),
+        GoldenFile(CalculateFee(paymentMethod: .ok, total: total)),
+        GoldenFile(FeeCalculated(paymentMethod: .ok, amount: Money(amountMinorUnits: 34, currency: "EUR"))),
+        GoldenFile(RequestRefused(reason: "The payment method 'pm_none' is unknown.")),
         webhook("succeeded", .succeeded),
         webhook("failed", .failed, failureCode: "card_declined"),
         webhook("refunded", .refunded),
@@ -83,7 +94,8 @@ extension GoldenFile {
             subject: orderId.rawValue, time: noon, correlationid: "correlation-1",
             causationid: "0195a1b2-c3d4-7e5f-8a6b-0000000000fe",
             traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate: "vendor=value",
-            partitionkey: orderId.rawValue, expirytime: Date(timeIntervalSince1970: 1_772_366_700)),
+            partitionkey: orderId.rawValue, expirytime: Date(timeIntervalSince1970: 1_772_366_700),
+            replyto: "order-replies-0195a1b2-c3d4-7e5f-8a6b-0000000000fd"),
         data: StockReserved(orderId: orderId))
 
     private static func webhook(

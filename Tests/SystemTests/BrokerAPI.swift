@@ -41,6 +41,11 @@ struct BrokerAPI: Sendable {
         return queue
     }
 
+    /// The reply queues of a service's processes.
+    func replyQueues(of program: Program) async throws -> Set<Queue> {
+        Set(try await transport.leases(prefix: Queue.repliesPrefix(program.rawValue)).keys)
+    }
+
     /// Takes all messages that are in a queue now.
     func drain(_ queue: Queue) async throws -> [InboundMessage] {
         var messages: [InboundMessage] = []

@@ -174,10 +174,12 @@ extension ShopAPI {
     /// How many messages wait in a service's outbox, by its own metrics.
     func outboxDepth(of program: Program) async throws -> Double? { try await metric("outbox_depth", of: program) }
 
-    /// The first series of a metric; `nil` as long as there is none.
-    func metric(_ name: String, of program: Program) async throws -> Double? {
+    /// The first series of a metric that has these labels, each as `name="value"`; `nil` as long as there is none.
+    func metric(_ name: String, _ labels: String..., of program: Program) async throws -> Double? {
         let metrics = String(decoding: try await send(.get, program, "/metrics").body, as: UTF8.self)
-        let line = metrics.split(separator: "\n").first { $0.hasPrefix(name) }
+        let line = metrics.split(separator: "\n").first { line in
+            line.hasPrefix(name) && labels.allSatisfy { line.contains($0) }
+        }
         return line.flatMap { $0.split(separator: " ").last }.flatMap { Double($0) }
     }
 }

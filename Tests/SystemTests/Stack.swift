@@ -126,6 +126,17 @@ extension Stack {
         return try await run.ending()
     }
 
+    /// Stops a program's clockwork, as an overloaded machine does: it holds its connections and doesn't answer.
+    func freeze(_ program: Program) async throws { try await signal(program, SIGSTOP) }
+
+    /// Lets it go on.
+    func thaw(_ program: Program) async throws { try await signal(program, SIGCONT) }
+
+    private func signal(_ program: Program, _ signal: Int32) async throws {
+        guard let run = runs.withLock({ $0[program] }) else { throw SystemTestError("\(program) doesn't run.") }
+        try await run.send(signal)
+    }
+
     /// Kills a program and starts it again.
     func restart(_ program: Program) async throws {
         try await kill(program)
@@ -199,6 +210,7 @@ extension Stack {
             "AWS_SECRET_ACCESS_KEY": Self.secretAccessKey, "MESSAGE_VISIBILITY_TIMEOUT_SECONDS": "2",
             "MESSAGE_RETRY_BASE_MILLISECONDS": "100", "PAYMENT_WEBHOOK_SECRET": webhookSecret,
             "PAYMENT_TIMEOUT_SECONDS": "\(settings.paymentTimeoutSeconds)",
+            "INVENTORY_URL": url(of: .inventory), "LOYALTY_URL": url(of: .loyalty), "PAYMENT_URL": url(of: .payment),
             "ORDER_WEBHOOK_URL": "\(url(of: .order))/webhooks/payments",
             "GATEWAY_DATABASE_URL": "sqlite:\(folder.path)/gateway.sqlite", "GATEWAY_DELAY_MILLISECONDS": "0",
             "GATEWAY_SLOW_DELAY_MILLISECONDS": "\(settings.slowDelayMilliseconds)", "MAILDIR": maildir.path,

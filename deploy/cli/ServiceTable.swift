@@ -15,7 +15,9 @@ struct ServiceEntry: Sendable, Equatable {
 enum ServiceTable {
     static let all: [ServiceEntry] = [
         ServiceEntry(name: "broker", port: 4566, isFoundation: true),
-        ServiceEntry(name: "order", port: 8081),
+        ServiceEntry(
+            name: "order", port: 8081,
+            environment: ["INVENTORY_URL": "{inventory}", "LOYALTY_URL": "{loyalty}", "PAYMENT_URL": "{payment}"]),
         ServiceEntry(
             name: "payment", port: 8082,
             environment: [

@@ -11,8 +11,9 @@ struct ShopCommand: AsyncParsableCommand {
             is well, 64 when the command isn't understood.
             """,
         subcommands: [
-            UpCommand.self, OrderCommand.self, StatusCommand.self, CancelCommand.self, WarehouseCommand.self,
-            TraceCommand.self, QueuesCommand.self, DeadLettersCommand.self, LogsCommand.self, DoctorCommand.self,
+            UpCommand.self, OrderCommand.self, StatusCommand.self, CancelCommand.self, QuoteCommand.self,
+            WarehouseCommand.self, TraceCommand.self, QueuesCommand.self, DeadLettersCommand.self, LogsCommand.self,
+            DoctorCommand.self,
             MemoryCommand.self, KeysCommand.self, LoadCommand.self,
         ])
 }

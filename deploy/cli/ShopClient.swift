@@ -75,6 +75,14 @@ struct ShopClient: Sendable {
         return Reading(order: try decode(answer, expecting: 200), tag: answer.header("ETag"))
     }
 
+    /// Asks what an order would cost.
+    func quote(_ question: QuoteQuestion, mode: String) async throws -> QuoteAnswer {
+        let answer = try await http.post(
+            addresses.url(of: "order") + "/quotes?mode=\(mode)", json: JSONEncoder().encode(question), headers: [:],
+            timeout: Self.patience)
+        return try decode(answer, expecting: 200)
+    }
+
     /// Asks for an order to be cancelled.
     func cancel(_ id: String) async throws -> Reading {
         let answer = try await http.post(
