@@ -86,9 +86,9 @@ let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distrib
 /// Read from the checkout by the tests that run them.
 let pythonTests =
     [
-        "access", "cli", "crash", "fifo", "filters", "frameworks", "malformed", "messages", "notifications", "query",
-        "queues", "redrive", "topics",
-    ].map { "test_\($0).py" } + ["broker_process.py", "conftest.py", "workers.py"]
+        "access", "cli", "crash", "fifo", "filters", "frameworks", "malformed", "messages", "notifications", "openapi",
+        "query", "queues", "redrive", "topics",
+    ].map { "test_\($0).py" } + ["conftest.py", "processes.py", "shop_processes.py", "workers.py"]
 
 let package = Package(
     name: "async-shop",
@@ -189,7 +189,11 @@ let package = Package(
                 ],
                 path: "Tests/SystemTests", exclude: ["test_console.py"], swiftSettings: strict),
             .testTarget(
-                name: "ConformanceTests", dependencies: ["Broker", "TestSupport", subprocess, system],
+                name: "ConformanceTests",
+                dependencies: [
+                    "Broker", "Order", "Payment", "Inventory", "Email", "Loyalty", "Notification", "TestSupport",
+                    subprocess, system,
+                ],
                 path: "Tests/ConformanceTests", exclude: pythonTests, swiftSettings: strict),
             .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: strict),
         ],

@@ -74,7 +74,8 @@ struct PaymentWebhookRoute: Sendable {
                 case .outsideTolerance: "The webhook-timestamp is more than 5 minutes from now; sign it again."
                 case .mismatch: "The webhook-signature doesn't match the body; check the secret."
                 }
-            throw Problem.unauthorized(detail, kind: "webhook-not-verified")
+            // No scheme is registered for it; the word is the specification's name.
+            throw Problem.unauthorized(detail, kind: "webhook-not-verified", challenge: "StandardWebhooks")
         }
     }
 }

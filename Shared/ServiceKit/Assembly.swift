@@ -7,7 +7,7 @@ public import ServiceLifecycle
 /// A service that has been put together: what answers its requests, and what runs beside.
 public struct Assembly: Sendable {
     /// Answers requests.
-    public let responder: RouterResponder<ShopRequestContext>
+    public let responder: ShopResponder
     /// What runs beside the HTTP server, in dependency order: each may use those before it. The HTTP server starts
     /// after them and stops before them.
     public let services: [any Service]
@@ -19,7 +19,7 @@ public struct Assembly: Sendable {
     ///   - services: what runs beside the HTTP server, in dependency order.
     public init(router: Router<ShopRequestContext>, services: [any Service] = []) {
         router.refuseOtherMethods()
-        self.responder = router.buildResponder()
+        self.responder = ShopResponder(router: router.buildResponder())
         self.services = services
     }
 
@@ -27,7 +27,7 @@ public struct Assembly: Sendable {
     public func application(
         configuration: ApplicationConfiguration = .init(), logger: Logger = .httpServer,
         onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
-    ) -> Application<RouterResponder<ShopRequestContext>> {
+    ) -> Application<ShopResponder> {
         // Longer than the 60 s after which HTTP clients commonly give up an idle connection, so that it is they who
         // close, and never the server under a request that is already on its way.
         Application(
@@ -36,6 +36,25 @@ public struct Assembly: Sendable {
                 configuration: .init(additionalChannelHandlers: [DepartureHandler()], idleTimeout: .seconds(75))),
             configuration: configuration, onServerRunning: onServerRunning, logger: logger)
     }
+}
+
+/// Finds the route of a request. A method that HTTP doesn't know by name is like any other that a path doesn't have.
+public struct ShopResponder: HTTPResponder {
+    let router: RouterResponder<ShopRequestContext>
+
+    public func respond(to request: Request, context: ShopRequestContext) async throws -> Response {
+        guard !Request.knownMethods.contains(request.method) else {
+            return try await router.respond(to: request, context: context)
+        }
+        var head = request.head
+        head.method = .unknown
+        return try await router.respond(to: Request(head: head, body: request.body), context: context)
+    }
+}
+
+extension HTTPRequest.Method {
+    /// Stands for all methods without a name; nobody can send it.
+    static let unknown = Self("_UNKNOWN")!
 }
 
 extension Logger {
@@ -56,7 +75,7 @@ extension Router<ShopRequestContext> {
             var allowed = Set(routes.map(\.method))
             if allowed.contains(.get) { allowed.insert(.head) }
             let allow = Array(allowed)
-            for method in Request.knownMethods where !allowed.contains(method) {
+            for method in Request.knownMethods + [.unknown] where !allowed.contains(method) {
                 self.on(routes.first?.path ?? RouterPath(path), method: method) { request, _ -> Response in
                     throw Problem.methodNotAllowed(request.method, allow: allow)
                 }

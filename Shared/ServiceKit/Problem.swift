@@ -42,8 +42,12 @@ extension Problem {
     }
 
     /// 401: the sender hasn't shown who it is; for a signature that doesn't match.
-    public static func unauthorized(_ detail: String, kind: String = "unauthorized") -> Problem {
-        Problem(.unauthorized, kind: kind, title: "Not authorized", detail: detail)
+    /// - Parameter challenge: how to show it, for `WWW-Authenticate` (RFC 9110, section 11.6.1).
+    public static func unauthorized(
+        _ detail: String, kind: String = "unauthorized", challenge: String
+    ) -> Problem {
+        Problem(
+            .unauthorized, kind: kind, title: "Not authorized", detail: detail, headers: [.wwwAuthenticate: challenge])
     }
 
     /// 404: there is no such thing.
@@ -56,7 +60,8 @@ extension Problem {
         let allowed = allow.map(\.rawValue).sorted().joined(separator: ", ")
         return Problem(
             .methodNotAllowed, kind: "method-not-allowed", title: "Method not allowed",
-            detail: "\(method.rawValue) isn't possible here; use \(allowed).", headers: [.allow: allowed])
+            detail: "\(method == .unknown ? "This method" : method.rawValue) isn't possible here; use \(allowed).",
+            headers: [.allow: allowed])
     }
 
     /// 409: right in itself, but not in the state that things are in.

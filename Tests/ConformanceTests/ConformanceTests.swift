@@ -3,7 +3,8 @@ import TestSupport
 import Testing
 
 /// What the clients that people use make of the broker: boto3, the `aws` command, Celery and Dramatiq, and raw sockets
-/// for what no client would send. The tests are in Python, where these clients are; each file gets a broker of its own.
+/// for what no client would send; and what schemathesis makes of all services. The tests are in Python, where these are;
+/// each file gets processes of its own.
 @Suite("Clients from elsewhere") struct ConformanceTests {
     @Test("A file of tests", arguments: PythonTests.files) func file(name: String) async throws {
         let outcomes = try await withTemporaryFolder { folder in

@@ -21,8 +21,8 @@ enum PythonTests {
 
     static let files = [
         "test_access.py", "test_cli.py", "test_crash.py", "test_fifo.py", "test_filters.py", "test_frameworks.py",
-        "test_malformed.py", "test_messages.py", "test_notifications.py", "test_query.py", "test_queues.py",
-        "test_redrive.py", "test_topics.py",
+        "test_malformed.py", "test_messages.py", "test_notifications.py", "test_openapi.py", "test_query.py",
+        "test_queues.py", "test_redrive.py", "test_topics.py",
     ]
 
     /// - Parameter report: a file that isn't there yet.
@@ -34,7 +34,7 @@ enum PythonTests {
             throw PythonTestsError("There is no \(python); deploy/test makes it.")
         }
         var environment: [Subprocess.Environment.Key: String?] = [
-            "BROKER": try broker(), "REPORT": report.path, "PYTHONDONTWRITEBYTECODE": "1",
+            "PROGRAMS": try programs(), "REPORT": report.path, "PYTHONDONTWRITEBYTECODE": "1",
         ]
         // What is set for real services must not decide a test.
         for name in ProcessInfo.processInfo.environment.keys where name.hasPrefix("AWS_") {
@@ -53,13 +53,13 @@ enum PythonTests {
         return outcomes
     }
 
-    /// The broker's executable, which was built beside the tests.
-    private static func broker() throws -> String {
+    /// The folder of the executables, which were built beside the tests.
+    private static func programs() throws -> String {
         let tests = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         var folder = tests.deletingLastPathComponent()
         while folder.path != "/" {
             let file = folder.appending(path: "broker").path
-            if FileManager.default.isExecutableFile(atPath: file) { return file }
+            if FileManager.default.isExecutableFile(atPath: file) { return folder.path }
             folder = folder.deletingLastPathComponent()
         }
         throw PythonTestsError("There is no broker beside \(tests.path); run swift build first.")

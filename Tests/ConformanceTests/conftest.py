@@ -8,7 +8,7 @@ import os
 import pytest
 from botocore.exceptions import ClientError
 
-from broker_process import Broker
+from processes import Broker
 
 
 def pytest_runtest_logreport(report):

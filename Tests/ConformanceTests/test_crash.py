@@ -12,7 +12,7 @@ import time
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from broker_process import Broker
+from processes import Broker
 
 KILLS = 50
 GROUPS = 4

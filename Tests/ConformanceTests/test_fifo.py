@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from broker_process import eventually
+from processes import eventually
 
 
 @pytest.fixture

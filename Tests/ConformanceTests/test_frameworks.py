@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_process import eventually
+from processes import eventually
 
 FOLDER = Path(__file__).parent
 

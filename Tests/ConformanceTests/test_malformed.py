@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from broker_process import Broker
+from processes import Broker
 
 MEGABYTE = 1 << 20
 

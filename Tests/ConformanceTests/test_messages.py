@@ -7,7 +7,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from broker_process import eventually
+from processes import eventually
 
 MEGABYTE = 1_048_576
 

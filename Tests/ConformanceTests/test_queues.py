@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from broker_process import ACCOUNT, REGION
+from processes import ACCOUNT, REGION
 
 DEFAULTS = {
     "ApproximateNumberOfMessages": "0",

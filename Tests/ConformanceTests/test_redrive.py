@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from broker_process import ACCOUNT, REGION, eventually
+from processes import ACCOUNT, REGION, eventually
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from broker_process import ACCOUNT, REGION
+from processes import ACCOUNT, REGION
 
 
 def test_create(sns, name):

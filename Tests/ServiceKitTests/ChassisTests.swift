@@ -86,6 +86,18 @@ struct ChassisTests {
         }
     }
 
+    @Test("405 for a method that nobody knows, 404 where there is nothing for any")
+    func unknownMethod() async throws {
+        try await self.fixture.test(routes: self.addRoutes) { client in
+            let brew = try #require(HTTPRequest.Method("BREW"))
+            let response = try await client.execute(uri: "/orders/1", method: brew)
+            #expect(response.status == .methodNotAllowed)
+            #expect(response.headers[.allow] == "GET, HEAD")
+            #expect(try ReceivedProblem(response).detail == "This method isn't possible here; use GET, HEAD.")
+            #expect(try await client.execute(uri: "/nowhere", method: brew).status == .notFound)
+        }
+    }
+
     @Test("HEAD is GET without the body")
     func head() async throws {
         try await self.fixture.test(.live, routes: self.addRoutes) { client in
@@ -136,7 +148,7 @@ struct ChassisTests {
             _ = try await client.execute(uri: "/made/up", method: .get)
             _ = try await client.execute(uri: "/orders", method: try #require(.init("MADEUP")))
         }
-        #expect(self.fixture.spans.spans.map(\.name) == ["GET", "_OTHER"])
+        #expect(self.fixture.spans.spans.map(\.name) == ["GET", "_OTHER /orders"])
         #expect(!self.fixture.chassis.telemetry.metrics.text().contains("up"))
     }
 

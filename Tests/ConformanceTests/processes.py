@@ -1,4 +1,4 @@
-"""The broker as a process of its own: the real program, a real file, real keys."""
+"""The broker, and the services around it, as processes: the real programs, real files, real keys."""
 
 import json
 import os
@@ -19,15 +19,14 @@ REGION = "eu-west-1"
 ACCOUNT = "000000000000"
 
 
-class Broker:
-    """Ends with the tests, whatever becomes of them."""
+class Program:
+    """A program of the shop as a process of its own. It ends with the tests, whatever becomes of them."""
 
-    def __init__(self, **environment):
-        self.folder = tempfile.mkdtemp(prefix="broker-")
-        self.key_id = "TEST" + secrets.token_hex(8).upper()
-        self.secret = secrets.token_urlsafe(30)
+    def __init__(self, name, folder, port=0, **environment):
+        self.name = name
+        self.folder = folder
         self.environment = environment
-        self.port = 0
+        self.port = port
         self.start()
 
     def start(self):
@@ -37,14 +36,12 @@ class Broker:
             "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", ""),
             "HOME": self.folder,
             "PORT": str(self.port),
-            "DATABASE_URL": f"sqlite:{self.folder}/broker.sqlite",
-            "AWS_ACCESS_KEY_ID": self.key_id,
-            "AWS_SECRET_ACCESS_KEY": self.secret,
+            "DATABASE_URL": f"sqlite:{self.folder}/{self.name}.sqlite",
             **self.environment,
         }
-        command = [os.environ["BROKER"]]
+        command = [str(Path(os.environ["PROGRAMS"], self.name))]
         if setpriv := shutil.which("setpriv"):
-            # A test run that is killed leaves no broker behind.
+            # A test run that is killed leaves no process behind.
             command = [setpriv, "--pdeathsig", "KILL", *command]
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.folder
@@ -56,7 +53,7 @@ class Broker:
                 self.port = int(json.loads(line)["port"])
                 threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
                 return
-        raise RuntimeError("The broker did not start: " + "".join(self.log))
+        raise RuntimeError(f"The program {self.name} did not start: " + "".join(self.log))
 
     def _read(self, process):
         for line in process.stdout:
@@ -69,11 +66,28 @@ class Broker:
     def stop(self):
         if self.process.poll() is None:
             self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
+
+    def is_ready(self):
+        with urllib.request.urlopen(self.url + "/health/ready", timeout=10) as answer:
+            return answer.status == 200
+
+
+class Broker(Program):
+    """The broker with keys and a file of its own."""
+
+    def __init__(self, **environment):
+        self.key_id = "TEST" + secrets.token_hex(8).upper()
+        self.secret = secrets.token_urlsafe(30)
+        keys = {"AWS_ACCESS_KEY_ID": self.key_id, "AWS_SECRET_ACCESS_KEY": self.secret}
+        super().__init__("broker", tempfile.mkdtemp(prefix="broker-"), **{**keys, **environment})
+
+    def stop(self):
+        super().stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def queue_url(self, name):
         return f"{self.url}/{ACCOUNT}/{name}"
@@ -101,10 +115,6 @@ class Broker:
             "AWS_PAGER": "",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-
-    def is_ready(self):
-        with urllib.request.urlopen(self.url + "/health/ready", timeout=10) as answer:
-            return answer.status == 200
 
     def resident_bytes(self):
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
