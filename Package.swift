@@ -88,7 +88,9 @@ let pythonTests =
     [
         "access", "cli", "crash", "fifo", "filters", "frameworks", "malformed", "messages", "notifications", "openapi",
         "query", "queues", "redrive", "topics",
-    ].map { "test_\($0).py" } + ["conftest.py", "processes.py", "shop_processes.py", "workers.py"]
+    ].map { "test_\($0).py" } + [
+        "conftest.py", "processes.py", "schemathesis_hooks.py", "shop_processes.py", "workers.py",
+    ]
 
 let package = Package(
     name: "async-shop",

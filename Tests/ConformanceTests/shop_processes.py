@@ -40,6 +40,8 @@ class Shop:
             "GATEWAY_DATABASE_URL": f"sqlite:{self.folder}/gateway.sqlite",
             "GATEWAY_DELAY_MILLISECONDS": "0",
             "MAILDIR": f"{self.folder}/maildir",
+            # No webhook leaves the machine.
+            "WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "true",
             **{f"{name.upper()}_URL": url for name, url in urls.items()},
         }
         self.services = {name: Program(name, self.folder, ports[name], **environment) for name in SERVICES}

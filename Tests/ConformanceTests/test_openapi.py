@@ -15,6 +15,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from shop_processes import SERVICES, Shop
 
 SOURCES = Path(__file__).parents[2] / "Services"
+HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 CUSTOMER = "ada"
 
 # A stream has no end, and schemathesis waits for the end of each answer.
@@ -70,7 +71,7 @@ def run(program, folder, *options, excluding):
             *("--continue-on-failure", "--no-shrink", "--warnings", "off", "--no-color"),
         ],
         cwd=folder,
-        env={**os.environ, "HOME": str(folder)},
+        env={**os.environ, "HOME": str(folder), "SCHEMATHESIS_HOOKS": str(HOOKS)},
         capture_output=True,
         text=True,
         timeout=120,
