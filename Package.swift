@@ -87,7 +87,7 @@ let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distrib
 let pythonTests =
     [
         "access", "cli", "crash", "fifo", "filters", "frameworks", "malformed", "messages", "notifications", "openapi",
-        "query", "queues", "redrive", "topics",
+        "otlp", "query", "queues", "redrive", "topics",
     ].map { "test_\($0).py" } + [
         "conftest.py", "processes.py", "schemathesis_hooks.py", "shop_processes.py", "workers.py",
     ]
@@ -132,7 +132,7 @@ let package = Package(
         // Shared, in dependency order
         shared("Contracts", fixtures: ["Fixtures"]),
         shared("Telemetry", [httpClient, log, metrics, tracing, nio, lifecycle]),
-        shared("Persistence", [grdb]),
+        shared("Persistence", [grdb, metrics, tracing]),
         shared("Webhooks", [crypto]),
         shared("AWSSignature", [crypto]),
         shared(
@@ -186,8 +186,8 @@ let package = Package(
                 name: "SystemTests",
                 dependencies: [
                     "Broker", "Order", "Payment", "Inventory", "Email", "Loyalty", "Notification", "Console", "Shop",
-                    "AWSSignature", "Contracts", "Messaging", "Webhooks", "TestSupport", httpClient, nio, subprocess,
-                    system,
+                    "AWSSignature", "Contracts", "Messaging", "Webhooks", "TestSupport", httpClient, hummingbird, nio,
+                    subprocess, system,
                 ],
                 path: "Tests/SystemTests", exclude: ["test_console.py"], swiftSettings: strict),
             .testTarget(

@@ -4,6 +4,7 @@ import Logging
 import Messaging
 import Outbox
 import Persistence
+import Tracing
 
 /// Tells those who follow an order that it has changed.
 typealias OrderChanges = Changes<OrderID>
@@ -162,6 +163,10 @@ extension OrderStore {
         var after = before
         let messages = try step(&after, Date())
         if after != before { try update(after, from: before, in: transaction) }
+        if after.status != before.status {
+            let context = ServiceContext.current ?? .topLevel
+            transaction.onCommit { [after] in SagaTelemetry.note(after, from: before.status, context: context) }
+        }
         return messages
     }
 }

@@ -99,7 +99,10 @@ public final class AWSTransport: MessageTransport {
             InboundMessage(
                 id: message.MessageId, receiptHandle: message.ReceiptHandle, body: message.Body,
                 attributes: (message.MessageAttributes ?? [:]).compactMapValues(\.StringValue),
-                receiveCount: message.Attributes?["ApproximateReceiveCount"].flatMap { Int($0) } ?? 1)
+                receiveCount: message.Attributes?["ApproximateReceiveCount"].flatMap { Int($0) } ?? 1,
+                sentAt: message.Attributes?["SentTimestamp"].flatMap { Double($0) }.map {
+                    Date(timeIntervalSince1970: $0 / 1000)
+                })
         }
     }
 

@@ -63,13 +63,19 @@ public struct InboundMessage: Sendable, Equatable {
     public var attributes: [String: String]
     /// 1 for the first delivery.
     public var receiveCount: Int
+    /// When the broker took it in, by its clock.
+    public var sentAt: Date?
 
-    public init(id: String, receiptHandle: String, body: String, attributes: [String: String], receiveCount: Int) {
+    public init(
+        id: String, receiptHandle: String, body: String, attributes: [String: String], receiveCount: Int,
+        sentAt: Date? = nil
+    ) {
         self.id = id
         self.receiptHandle = receiptHandle
         self.body = body
         self.attributes = attributes
         self.receiveCount = receiveCount
+        self.sentAt = sentAt
     }
 }
 

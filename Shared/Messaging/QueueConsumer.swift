@@ -117,7 +117,11 @@ public struct QueueConsumer<WaitClock: Clock<Duration>>: Service {
                 $0["messaging.destination.name"] = name
                 $0["messaging.message.id"] = message.id
                 $0["shop.delivery.attempt"] = message.receiveCount
+                if let sentAt = message.sentAt {
+                    $0["shop.delivery.waited_ms"] = max(0, Int(Date().timeIntervalSince(sentAt) * 1000))
+                }
             }
+            note(message)
             do {
                 let attributes = try attributes.get()
                 span.attributes["shop.message.type"] = attributes.type
@@ -133,7 +137,7 @@ public struct QueueConsumer<WaitClock: Clock<Duration>>: Service {
                 }
             } catch {
                 span.recordError(error)
-                await settle(message, after: error)
+                await settle(message, after: error, on: span)
                 return
             }
             await acknowledge(message)
@@ -152,30 +156,65 @@ public struct QueueConsumer<WaitClock: Clock<Duration>>: Service {
         }
     }
 
-    private func settle(_ message: InboundMessage, after error: any Error) async {
+    private func settle(_ message: InboundMessage, after error: any Error, on span: any Span) async {
         do {
             switch settings.retry.disposition(of: error, receiveCount: message.receiveCount) {
             case .retry(let delay):
                 count("retried")
+                span.attributes["shop.outcome"] = "retried"
+                try await settling("retry", message, because: "\(error)") { span, transport in
+                    span.attributes["shop.retry.delay_ms"] = Int(delay.inSeconds * 1000)
+                    try await transport.changeVisibility(of: message, on: queue, to: delay)
+                }
                 logger.warning(
                     "a message failed and is retried",
                     metadata: [
                         "broker_message_id": "\(message.id)", "attempt": "\(message.receiveCount)",
                         "error": "\(error)",
                     ])
-                try await link.use { try await $0.changeVisibility(of: message, on: queue, to: delay) }
             case .deadLetter(let reason):
                 count("dead_lettered")
+                span.attributes["shop.outcome"] = "dead_lettered"
                 logger.error(
                     "a message can't be handled and was moved to the dead letters",
                     metadata: ["broker_message_id": "\(message.id)", "reason": "\(reason)"])
-                try await link.use { try await $0.deadLetter(message, on: queue, reason: reason) }
+                try await settling("dead_letter", message, because: reason) { _, transport in
+                    try await transport.deadLetter(message, on: queue, reason: reason)
+                }
             }
         } catch {
             logger.warning(
                 "the broker could not be told about a failed message, which therefore comes again",
                 metadata: ["broker_message_id": "\(message.id)", "error": "\(error)"])
         }
+    }
+
+    /// Tells the broker what becomes of a message that failed, in a span that says why.
+    private func settling(
+        _ operation: String, _ message: InboundMessage, because reason: String,
+        _ body: @escaping @Sendable (any Span, any MessageTransport) async throws -> Void
+    ) async throws {
+        try await withSpan("\(operation) \(name)", ofKind: .client) { span in
+            span.updateAttributes {
+                $0["messaging.system"] = "aws_sqs"
+                $0["messaging.operation.type"] = "settle"
+                $0["messaging.operation.name"] = operation
+                $0["messaging.destination.name"] = name
+                $0["messaging.message.id"] = message.id
+                $0["shop.settle.reason"] = reason
+            }
+            try await link.use { try await body(span, $0) }
+        }
+    }
+
+    /// How long messages wait in the queue, and how often they come.
+    private func note(_ message: InboundMessage) {
+        let dimensions = [("messaging.destination.name", name)]
+        if let sentAt = message.sentAt {
+            Metrics.Timer(label: "messaging.delivery.lag", dimensions: dimensions)
+                .recordNanoseconds(Int64(max(0, Date().timeIntervalSince(sentAt)) * 1e9))
+        }
+        Recorder(label: "messaging.delivery.attempts", dimensions: dimensions).record(message.receiveCount)
     }
 
     /// Runs `body` and, as long as it takes, puts off the moment at which the message is delivered again.

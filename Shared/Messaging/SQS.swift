@@ -91,7 +91,7 @@ enum SQS {
         let WaitTimeSeconds: Int
         let VisibilityTimeout: Int
         var MessageAttributeNames = ["All"]
-        var MessageSystemAttributeNames = ["ApproximateReceiveCount"]
+        var MessageSystemAttributeNames = ["ApproximateReceiveCount", "SentTimestamp"]
 
         struct Output: Decodable {
             let Messages: [Message]?

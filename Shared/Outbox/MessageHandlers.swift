@@ -4,6 +4,7 @@ import Logging
 import Messaging
 import Metrics
 import Persistence
+import Tracing
 
 /// What a service does with each type of message: message in, one transaction, messages out.
 ///
@@ -50,11 +51,25 @@ public struct MessageHandlers: Sendable {
         guard let handler = handlers[attributes.type] else {
             throw Unprocessable("The type '\(attributes.type)' is unknown to \(consumer).")
         }
-        let context = MessageContext.current(causedBy: attributes)
-        let isNew = try await database.write { transaction in
-            guard try Inbox.insert(attributes.id, consumer: consumer, in: transaction) else { return false }
-            try outbox.append(try handler(event.body, transaction), context: context, in: transaction)
-            return true
+        let isNew = try await withSpan("handle \(attributes.type)") { span in
+            // By OpenTelemetry's conventions for CloudEvents.
+            span.updateAttributes {
+                $0["cloudevents.event_id"] = attributes.id
+                $0["cloudevents.event_source"] = attributes.source
+                $0["cloudevents.event_type"] = attributes.type
+                $0["cloudevents.event_subject"] = attributes.subject
+            }
+            let context = MessageContext.current(causedBy: attributes)
+            let isNew = try await database.write { transaction in
+                guard try Inbox.insert(attributes.id, consumer: consumer, in: transaction) else { return false }
+                try outbox.append(try handler(event.body, transaction), context: context, in: transaction)
+                return true
+            }
+            if !isNew {
+                span.attributes["shop.inbox.hit"] = true
+                span.attributes["shop.outcome"] = "duplicate"
+            }
+            return isNew
         }
         if !isNew {
             Counter(label: "inbox.duplicates", dimensions: [("consumer", consumer)]).increment()

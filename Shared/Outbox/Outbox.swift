@@ -46,7 +46,10 @@ public struct Outbox: Sendable {
                 due_at_ms INTEGER NOT NULL,
                 last_error TEXT)
             """,
-            "CREATE INDEX effects_by_due ON effects (due_at_ms)")
+            "CREATE INDEX effects_by_due ON effects (due_at_ms)"),
+        Migration(
+            "outbox-002-traces", "ALTER TABLE outbox ADD COLUMN correlation_id TEXT",
+            "ALTER TABLE outbox ADD COLUMN traceparent TEXT", "ALTER TABLE outbox ADD COLUMN tracestate TEXT"),
     ]
 
     /// Writes messages into the transaction.
@@ -61,9 +64,11 @@ public struct Outbox: Sendable {
             try transaction.execute(
                 """
                 INSERT INTO outbox
-                    (destination_kind, destination, partition_key, type, body, visible_at_ms, created_at_ms)
+                    (destination_kind, destination, partition_key, type, body, visible_at_ms, created_at_ms,
+                    correlation_id, traceparent, tracestate)
                 VALUES (\(message.destination.kind), \(message.destination.name), \(message.partitionKey), \(type),
-                    \(body), \(visibleAt.sqlValue), \(now))
+                    \(body), \(visibleAt.sqlValue), \(now), \(context.correlationID), \(context.traceparent),
+                    \(context.tracestate))
                 """)
         }
         if !messages.isEmpty { transaction.onCommit { [written] in written.raise() } }
@@ -88,6 +93,9 @@ struct OutboxRow: Sendable, Equatable {
     let type: String
     let body: String
     let visibleAt: Date?
+    var createdAt = Date.distantPast
+    /// What led to it; `nil` in a row that an older version has written.
+    var context: MessageContext?
 
     /// The oldest rows, in the order in which they were written.
     static func oldest(_ count: Int, in transaction: any Transaction) throws -> [OutboxRow] {
@@ -96,8 +104,22 @@ struct OutboxRow: Sendable, Equatable {
                 id: try row.get("id"),
                 destination: try Destination(kind: row.get("destination_kind"), name: row.get("destination")),
                 partitionKey: try row.get("partition_key"), type: try row.get("type"), body: try row.get("body"),
-                visibleAt: try row.get("visible_at_ms"))
+                visibleAt: try row.get("visible_at_ms"), createdAt: try row.get("created_at_ms"),
+                context: try row.get("correlation_id", as: String?.self).map { correlationID in
+                    MessageContext(
+                        correlationID: correlationID, traceparent: try row.get("traceparent"),
+                        tracestate: try row.get("tracestate"))
+                })
         }
+    }
+
+    /// How many rows there are at most: counting them would cost more with each that is there.
+    static func count(in transaction: any Transaction) throws -> Int64 {
+        let row = try transaction.row("SELECT MIN(id) AS first, MAX(id) AS last FROM outbox")
+        guard let first: Int64 = try row?.get("first", as: Int64?.self),
+            let last = try row?.get("last", as: Int64?.self)
+        else { return 0 }
+        return last - first + 1
     }
 
     static func remove(_ ids: [Int64], in transaction: any Transaction) throws {

@@ -1,9 +1,11 @@
+import Contracts
 import Foundation
 import Logging
 import Messaging
 import Metrics
 import Persistence
 import ServiceLifecycle
+import Tracing
 
 /// Sends what is in the outbox, in order per partition key, and removes a row once the broker has it on disk. It wakes
 /// on commit. A crash between sending and removing sends a message twice, which its consumers recognise by its id.
@@ -56,8 +58,12 @@ public struct Relay<WaitClock: Clock<Duration>>: Service {
     /// - Returns: whether the outbox was seen empty.
     /// - Throws: if any message could not be handed over.
     private func sendPage() async throws -> Bool {
-        let rows = try await database.read { try OutboxRow.oldest(Self.page, in: $0) }
-        Gauge(label: "outbox.depth").record(rows.count)
+        let (rows, count) = try await database.read { transaction in
+            (try OutboxRow.oldest(Self.page, in: transaction), try OutboxRow.count(in: transaction))
+        }
+        Gauge(label: "outbox.depth").record(count)
+        Gauge(label: "outbox.oldest_age_seconds").record(
+            rows.first.map { max(0, -$0.createdAt.timeIntervalSinceNow) } ?? 0)
         if rows.isEmpty { return true }
         let plan = RelayPlan(rows)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -79,7 +85,9 @@ public struct Relay<WaitClock: Clock<Duration>>: Service {
             let delay = row.visibleAt.map { max(0, $0.timeIntervalSince(now)) } ?? 0
             return OutboundMessage(body: row.body, attributes: ["type": row.type], delay: .seconds(delay))
         }
-        let refusals = try await link.use { try await $0.send(messages, to: batch.destination) }
+        let refusals = try await inSpans(of: batch) {
+            try await link.use { try await $0.send(messages, to: batch.destination) }
+        }
         let accepted = zip(batch.rows, refusals).filter { $0.1 == nil }.map(\.0.id)
         if !accepted.isEmpty {
             try await database.write { try OutboxRow.remove(accepted, in: $0) }
@@ -89,6 +97,38 @@ public struct Relay<WaitClock: Clock<Duration>>: Service {
         if let refusal = refusals.compactMap({ $0 }).first { throw refusal }
     }
 
+    /// Sends a batch with a span for each message in that message's own trace, by OpenTelemetry's conventions for messaging.
+    private func inSpans(
+        of batch: RelayPlan.Batch, _ send: () async throws -> [SendRefusal?]
+    ) async throws -> [SendRefusal?] {
+        let spans = batch.rows.map { row in
+            let span = startSpan(
+                "send \(batch.destination.channel)", context: row.context?.serviceContext ?? .topLevel,
+                ofKind: .producer)
+            span.updateAttributes {
+                $0["messaging.system"] = batch.destination.system
+                $0["messaging.operation.type"] = "send"
+                $0["messaging.operation.name"] = "send"
+                $0["messaging.destination.name"] = batch.destination.channel
+                if batch.rows.count > 1 { $0["messaging.batch.message_count"] = batch.rows.count }
+                $0["shop.message.type"] = row.type
+                $0["shop.outbox.waited_ms"] = max(0, Int(-row.createdAt.timeIntervalSinceNow * 1000))
+            }
+            return span
+        }
+        defer { for span in spans { span.end() } }
+        do {
+            let refusals = try await send()
+            for (span, refusal) in zip(spans, refusals) {
+                if let refusal { span.recordError(refusal) }
+            }
+            return refusals
+        } catch {
+            for span in spans { span.recordError(error) }
+            throw error
+        }
+    }
+
     /// Inbox rows of messages that no broker can still hold.
     private func forgetOldMessages() async {
         do {
@@ -96,6 +136,23 @@ public struct Relay<WaitClock: Clock<Duration>>: Service {
             try await database.write { try Inbox.forget(receivedBefore: oldest, in: $0) }
         } catch {
             logger.warning("old inbox rows could not be removed", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+extension Destination {
+    fileprivate var channel: String {
+        switch self {
+        case .topic(let topic): topic.rawValue
+        case .queue(let queue): queue.rawValue
+        }
+    }
+
+    /// The messaging system by OpenTelemetry's name.
+    fileprivate var system: String {
+        switch self {
+        case .topic: "aws.sns"
+        case .queue: "aws_sqs"
         }
     }
 }

@@ -1,6 +1,8 @@
 import Foundation
 import GRDB
+import Metrics
 import Synchronization
+import Tracing
 
 /// SQLite in WAL mode with `synchronous=FULL`: what a write returned for survives `kill -9` and a power cut.
 ///
@@ -8,6 +10,10 @@ import Synchronization
 /// share the next one (group commit), so that throughput does not end at one `fsync` for each.
 public final class SQLiteDatabase: Database {
     private let pool: DatabasePool
+    /// The file's.
+    private let name: String
+    private let commits = Metrics.Counter(label: "sqlite.commits")
+    private let writes = Metrics.Counter(label: "sqlite.writes")
     private let pending = Mutex(PendingWrites())
 
     /// How many writes share a commit at most, so that the first of them does not wait without bound.
@@ -16,6 +22,7 @@ public final class SQLiteDatabase: Database {
     /// Opens the file, creating it and its folder if they aren't there.
     /// - Throws: ``DatabaseError/cannotOpen(path:reason:)``.
     public init(path: String) throws {
+        name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         var configuration = Configuration()
         configuration.foreignKeysEnabled = true
         configuration.maximumReaderCount = 2
@@ -51,10 +58,27 @@ public final class SQLiteDatabase: Database {
     public func write<Value: Sendable>(
         _ body: @escaping @Sendable (any Transaction) throws -> Value
     ) async throws -> Value {
-        try await withCheckedThrowingContinuation { continuation in
+        // Work that belongs to no trace, such as tidying up, needs no span.
+        guard ServiceContext.current != nil else { return try await commit(body) }
+        return try await withSpan("COMMIT", ofKind: .client) { span in
+            span.updateAttributes {
+                $0["db.system.name"] = "sqlite"
+                $0["db.operation.name"] = "COMMIT"
+                $0["db.namespace"] = name
+            }
+            return try await commit(body)
+        }
+    }
+
+    private func commit<Value: Sendable>(
+        _ body: @escaping @Sendable (any Transaction) throws -> Value
+    ) async throws -> Value {
+        // The body runs on the writer's thread, which knows nothing of the task that waits for it.
+        let context = ServiceContext.current ?? .topLevel
+        return try await withCheckedThrowingContinuation { continuation in
             let write = PendingWrite(
                 run: { transaction in
-                    let value = try body(transaction)
+                    let value = try ServiceContext.withValue(context) { try body(transaction) }
                     return { continuation.resume(returning: value) }
                 },
                 fail: { continuation.resume(throwing: $0) })
@@ -86,6 +110,8 @@ public final class SQLiteDatabase: Database {
             try connection.execute(sql: "BEGIN IMMEDIATE")
             for write in group { outcomes.append(try run(write, on: connection)) }
             try connection.execute(sql: "COMMIT")
+            commits.increment()
+            writes.increment(by: group.count)
         } catch {
             if connection.isInsideTransaction { try? connection.execute(sql: "ROLLBACK") }
             let reason = (error as? GRDB.DatabaseError).map { DatabaseError($0) } ?? error

@@ -59,6 +59,10 @@ struct Help {
             EnvironmentVariable(
                 "LOG_LEVEL", "trace, debug, info, notice, warning, error or critical", default: "info"),
             EnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT", "where spans go; none are sent without it", default: ""),
+            EnvironmentVariable(
+                "OTEL_TRACES_SAMPLER", "which traces are recorded, such as parentbased_traceidratio",
+                default: "parentbased_always_on"),
+            EnvironmentVariable("OTEL_TRACES_SAMPLER_ARG", "which share of them, from 0 to 1", default: "1"),
             EnvironmentVariable("OTEL_SERVICE_NAME", "its name in logs and spans", default: self.service),
         ]
     }

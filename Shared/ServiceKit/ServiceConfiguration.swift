@@ -1,6 +1,7 @@
 import Configuration
 public import Foundation
 public import Logging
+public import Telemetry
 
 /// A setting that is missing or wrong. The message is one line that names the variable and says what it must be; it
 /// never repeats a secret.
@@ -32,6 +33,8 @@ public struct ServiceConfiguration: Sendable {
     public let databaseURL: String
     /// Where spans go (`OTEL_EXPORTER_OTLP_ENDPOINT`); nil exports none.
     public let otlpEndpoint: String?
+    /// Which traces are recorded (`OTEL_TRACES_SAMPLER`, default `parentbased_always_on`, and `OTEL_TRACES_SAMPLER_ARG`).
+    public let sampler: Sampler
     /// The name in logs and spans (`OTEL_SERVICE_NAME`, default the service's name).
     public let telemetryName: String
 
@@ -53,6 +56,13 @@ public struct ServiceConfiguration: Sendable {
         self.databaseURL = try Self.string("DATABASE_URL", default: "sqlite:\(service).sqlite", in: self.reader)
         self.telemetryName = try Self.string("OTEL_SERVICE_NAME", default: service, in: self.reader)
         self.otlpEndpoint = try Self.url("OTEL_EXPORTER_OTLP_ENDPOINT", in: self.reader)?.absoluteString
+        let sampler = try Self.string("OTEL_TRACES_SAMPLER", default: "parentbased_always_on", in: self.reader)
+        let ratio = try Self.double("OTEL_TRACES_SAMPLER_ARG", default: 1, in: 0...1, from: self.reader)
+        guard let sampler = Sampler(named: sampler, argument: ratio) else {
+            throw ConfigurationError(
+                "OTEL_TRACES_SAMPLER must be one of \(Sampler.names.joined(separator: ", ")), not '\(sampler)'.")
+        }
+        self.sampler = sampler
 
         let level = try Self.string("LOG_LEVEL", default: "info", in: self.reader)
         guard let logLevel = Logger.Level(rawValue: level.lowercased()) else {
@@ -89,12 +99,7 @@ public struct ServiceConfiguration: Sendable {
     public func double(
         _ variable: String, default: Double? = nil, in range: ClosedRange<Double> = -.infinity ... .infinity
     ) throws(ConfigurationError) -> Double {
-        guard let text = Self.value(variable, in: self.reader) else { return try Self.require(`default`, variable) }
-        guard let number = Double(text), range.contains(number) else {
-            throw ConfigurationError(
-                "\(variable) must be a number from \(range.lowerBound) to \(range.upperBound), not '\(text)'.")
-        }
-        return number
+        try Self.double(variable, default: `default`, in: range, from: self.reader)
     }
 
     /// `true` or `false`.
@@ -153,6 +158,17 @@ extension ServiceConfiguration {
                 case (let least, let most): " from \(least) to \(most)"
                 }
             throw ConfigurationError("\(variable) must be a whole number\(allowed), not '\(text)'.")
+        }
+        return number
+    }
+
+    private static func double(
+        _ variable: String, default: Double?, in range: ClosedRange<Double>, from reader: ConfigReader
+    ) throws(ConfigurationError) -> Double {
+        guard let text = self.value(variable, in: reader) else { return try self.require(`default`, variable) }
+        guard let number = Double(text), range.contains(number) else {
+            throw ConfigurationError(
+                "\(variable) must be a number from \(range.lowerBound) to \(range.upperBound), not '\(text)'.")
         }
         return number
     }

@@ -64,7 +64,7 @@ public enum ServiceMain {
         NIOSingletons.groupLoopCountSuggestion = min(2, System.coreCount)
         let telemetry = Telemetry.bootstrap(
             service: configuration.telemetryName, logLevel: configuration.logLevel,
-            otlpEndpoint: configuration.otlpEndpoint)
+            otlpEndpoint: configuration.otlpEndpoint, sampler: configuration.sampler)
         let chassis = Chassis(configuration: configuration, telemetry: telemetry, openAPI: openAPI)
         let assembly = try await build(chassis)
 

@@ -9,10 +9,14 @@ public final class ShopTracer: Tracer {
     public typealias Span = ShopSpan
 
     private let sinks: [any SpanSink]
+    private let sampler: Sampler
 
-    /// - Parameter sinks: what gets each recorded span.
-    public init(sinks: [any SpanSink] = []) {
+    /// - Parameters:
+    ///   - sinks: what gets each recorded span.
+    ///   - sampler: says which traces are recorded.
+    public init(sinks: [any SpanSink] = [], sampler: Sampler = .standard) {
         self.sinks = sinks
+        self.sampler = sampler
     }
 
     public func startSpan<Instant: TracerInstant>(
@@ -26,7 +30,9 @@ public final class ShopTracer: Tracer {
     ) -> ShopSpan {
         var context = context()
         let parent = context.spanContext
-        let spanContext = parent?.child() ?? SpanContext(isSampled: self.samplesNewTrace())
+        let traceID = parent?.traceID ?? TraceID()
+        let spanContext = SpanContext(
+            traceID: traceID, isSampled: self.sampler.samples(traceID, caller: parent), tracestate: parent?.tracestate)
         context.spanContext = spanContext
         var attributes = SpanAttributes()
         attributes[AttributeName.correlationID] = context.correlationID
@@ -36,10 +42,6 @@ public final class ShopTracer: Tracer {
             startNanoseconds: start, endNanoseconds: start, attributes: attributes, events: [], links: [])
         return ShopSpan(span, context: context, sinks: self.sinks)
     }
-
-    /// Decides for a trace that begins here; one that came from elsewhere keeps its caller's decision. This is the
-    /// place of a sampler: `parentbased_always_on` is what it does now.
-    private func samplesNewTrace() -> Bool { true }
 
     public func forceFlush() {}
 

@@ -82,11 +82,6 @@ public struct SpanContext: Hashable, Sendable {
         "00-\(self.traceID)-\(self.spanID)-\(self.isSampled ? "01" : "00")"
     }
 
-    /// A span below this one: same trace, same decision, an id of its own.
-    func child() -> SpanContext {
-        SpanContext(traceID: self.traceID, isSampled: self.isSampled, tracestate: self.tracestate)
-    }
-
     /// Section 3.3.1.5 asks for at least 512 characters to be passed on; more is somebody's mistake.
     private static func usableTracestate(_ value: String) -> String? {
         let isUsable = (1...512).contains(value.utf8.count) && value.utf8.allSatisfy { (0x20...0x7e).contains($0) }

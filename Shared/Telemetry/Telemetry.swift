@@ -27,15 +27,19 @@ public struct Telemetry: Sendable {
     /// Makes this the telemetry of the whole process: from now on every `Logger`, `Counter`, `Timer`, `withSpan` of any
     /// library ends here. Call it once, before anything else logs.
     ///
-    /// - Parameter otlpEndpoint: where spans go (OTLP/HTTP base URL); nil makes spans without exporting them.
-    public static func bootstrap(service: String, logLevel: Logger.Level, otlpEndpoint: String?) -> Telemetry {
+    /// - Parameters:
+    ///   - otlpEndpoint: where spans go (OTLP/HTTP base URL); nil makes spans without exporting them.
+    ///   - sampler: says which traces are recorded.
+    public static func bootstrap(
+        service: String, logLevel: Logger.Level, otlpEndpoint: String?, sampler: Sampler = .standard
+    ) -> Telemetry {
         LoggingSystem.bootstrap { JSONLogHandler(service: service, label: $0, logLevel: logLevel) }
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
         let exporter = otlpEndpoint.map {
             OTLPExporter(endpoint: $0, service: service, metrics: metrics, logger: Logger(label: "otlp"))
         }
-        let tracer = ShopTracer(sinks: exporter.map { [$0] } ?? [])
+        let tracer = ShopTracer(sinks: exporter.map { [$0] } ?? [], sampler: sampler)
         InstrumentationSystem.bootstrap(tracer)
         return Telemetry(service: service, metrics: metrics, tracer: tracer, exporter: exporter)
     }

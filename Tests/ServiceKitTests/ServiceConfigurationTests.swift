@@ -27,6 +27,7 @@ struct ServiceConfigurationTests {
         #expect(configuration.logLevel == .info)
         #expect(configuration.databaseURL == "sqlite:order.sqlite")
         #expect(configuration.otlpEndpoint == nil)
+        #expect(configuration.sampler == .standard)
         #expect(configuration.telemetryName == "order")
     }
 
@@ -55,6 +56,12 @@ struct ServiceConfigurationTests {
         "names the variable that is wrong",
         arguments: [
             (["PORT": "http"], "PORT must be a whole number from 0 to 65535, not 'http'."),
+            (
+                ["OTEL_TRACES_SAMPLER": "some"],
+                "OTEL_TRACES_SAMPLER must be one of always_on, always_off, traceidratio, parentbased_always_on, "
+                    + "parentbased_always_off, parentbased_traceidratio, not 'some'."
+            ),
+            (["OTEL_TRACES_SAMPLER_ARG": "2"], "OTEL_TRACES_SAMPLER_ARG must be a number from 0.0 to 1.0, not '2'."),
             (["PORT": "70000"], "PORT must be a whole number from 0 to 65535, not '70000'."),
             (
                 ["LOG_LEVEL": "loud"],

@@ -12,6 +12,8 @@ final class Stack: Sendable {
         /// What is started, and waited for, before the test.
         var starting = Program.allCases
         var paymentTimeoutSeconds = 2
+        /// Whether the services export their spans, which then can be looked at.
+        var recordsTraces = false
         /// How long notification waits for what comes before a line.
         var holdBackSeconds = 60
         /// Later than any payment timeout.
@@ -30,6 +32,9 @@ final class Stack: Sendable {
     let http: HTTPClient
     /// Signs webhooks; of this stack only.
     let webhookSecret: String
+    /// Gets the services' spans, if the settings say so.
+    let traces = TraceReceiver()
+    private let tracesPort: Int
     private let ports: [Program: Int]
     private let launches: AsyncStream<ProgramRun>.Continuation
     private let runs = Mutex<[Program: ProgramRun]>([:])
@@ -42,7 +47,9 @@ final class Stack: Sendable {
         self.settings = settings
         self.http = http
         self.launches = launches
-        ports = Dictionary(uniqueKeysWithValues: zip(Program.watched, try FreePorts.take(Program.watched.count)))
+        let free = try FreePorts.take(Program.watched.count + 1)
+        ports = Dictionary(uniqueKeysWithValues: zip(Program.watched, free))
+        tracesPort = free[Program.watched.count]
         var random = SystemRandomNumberGenerator()
         let key = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
         webhookSecret = "whsec_" + Data(key).base64EncodedString()
@@ -76,6 +83,11 @@ final class Stack: Sendable {
     }
 
     private func use(_ body: @Sendable (Stack) async throws -> Void) async throws {
+        guard settings.recordsTraces else { return try await useStarted(body) }
+        try await withRunning(traces.server(port: tracesPort)) { _ in try await useStarted(body) }
+    }
+
+    private func useStarted(_ body: @Sendable (Stack) async throws -> Void) async throws {
         try await Stack.$current.withValue(self) {
             for program in settings.starting { start(program) }
             for program in settings.starting { try await waitUntilReady(program) }
@@ -221,6 +233,7 @@ extension Stack {
             environment["LOG_FOLDER"] = logs.path
             for service in Program.services { environment["\(service.rawValue.uppercased())_URL"] = url(of: service) }
         }
+        if settings.recordsTraces { environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:\(tracesPort)" }
         // Nothing else of the caller's: what is set there for other purposes must not decide a test.
         for name in ["PATH", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
             environment[name] = ProcessInfo.processInfo.environment[name]

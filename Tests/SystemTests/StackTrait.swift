@@ -27,11 +27,13 @@ extension Trait where Self == StackTrait {
 
     /// A stack as the test wants it.
     static func stack(
-        starting: [Program] = Program.allCases, paymentTimeoutSeconds: Int = 2, holdBackSeconds: Int = 60
+        starting: [Program] = Program.allCases, paymentTimeoutSeconds: Int = 2, holdBackSeconds: Int = 60,
+        recordsTraces: Bool = false
     ) -> Self {
         StackTrait(
             settings: Stack.Settings(
-                starting: starting, paymentTimeoutSeconds: paymentTimeoutSeconds, holdBackSeconds: holdBackSeconds))
+                starting: starting, paymentTimeoutSeconds: paymentTimeoutSeconds, recordsTraces: recordsTraces,
+                holdBackSeconds: holdBackSeconds))
     }
 }
 

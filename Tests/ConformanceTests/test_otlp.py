@@ -1,0 +1,122 @@
+"""What is exported as OTLP/HTTP with JSON, read by OpenTelemetry's own definitions."""
+
+import base64
+import http.client
+import http.server
+import json
+import queue
+import threading
+
+import pytest
+from google.protobuf import json_format
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from processes import Broker
+
+
+class Receiver:
+    """Takes what is sent to /v1/traces."""
+
+    def __init__(self):
+        self.requests = requests = queue.Queue()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                requests.put((self.path, self.headers["Content-Type"], body))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def spans(self, wanted):
+        """Waits until `wanted` finds a span, and returns the resource with all spans that came until then."""
+        resource, spans = {}, []
+        while not any(wanted(span) for span in spans):
+            path, content_type, body = self.requests.get(timeout=20)
+            assert (path, content_type) == ("/v1/traces", "application/json")
+            for part in parse(body).resource_spans:
+                resource = attributes(part.resource)
+                for scope in part.scope_spans:
+                    spans += scope.spans
+        return resource, spans
+
+
+def parse(body):
+    """OTLP writes ids in hexadecimal where protobuf's JSON has base64; all else is protobuf's own."""
+
+    def to_base64(value):
+        if isinstance(value, list):
+            return [to_base64(element) for element in value]
+        if isinstance(value, dict):
+            return {
+                key: base64.b64encode(bytes.fromhex(element)).decode()
+                if key in ("traceId", "spanId", "parentSpanId")
+                else to_base64(element)
+                for key, element in value.items()
+            }
+        return value
+
+    # Strict: a field that the definitions don't know fails the test.
+    return json_format.ParseDict(to_base64(json.loads(body)), ExportTraceServiceRequest())
+
+
+def attributes(holder):
+    return {pair.key: getattr(pair.value, pair.value.WhichOneof("value")) for pair in holder.attributes}
+
+
+@pytest.fixture
+def receiver():
+    receiver = Receiver()
+    yield receiver
+    receiver.server.shutdown()
+
+
+def traced(receiver, **environment):
+    return Broker(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, **environment)
+
+
+def test_spans_are_what_the_definitions_say(receiver):
+    broker = traced(receiver)
+    try:
+        queue_url = broker.client("sqs").create_queue(QueueName="traced")["QueueUrl"]
+        broker.client("sqs").send_message(QueueUrl=queue_url, MessageBody="hello")
+        resource, spans = receiver.spans(lambda span: span.name == "COMMIT")
+        assert resource["service.name"] == "broker"
+        commit = next(span for span in spans if span.name == "COMMIT")
+        assert commit.kind == Span.SPAN_KIND_CLIENT
+        assert attributes(commit)["db.system.name"] == "sqlite"
+        server = next(span for span in spans if span.span_id == commit.parent_span_id)
+        assert server.kind == Span.SPAN_KIND_SERVER
+        assert server.trace_id == commit.trace_id and len(server.trace_id) == 16 and len(server.span_id) == 8
+        assert server.start_time_unix_nano <= commit.start_time_unix_nano
+        assert commit.end_time_unix_nano <= server.end_time_unix_nano
+        assert attributes(server)["http.response.status_code"] == 200
+        assert all(attributes(span)["shop.correlation_id"] for span in spans)
+    finally:
+        broker.stop()
+
+
+def test_a_ratio_of_none_exports_nothing_but_what_the_caller_records(receiver):
+    broker = traced(receiver, OTEL_TRACES_SAMPLER="parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG="0")
+    try:
+        broker.client("sqs").create_queue(QueueName="unseen")
+        trace = "0af7651916cd43dd8448eb211c80319c"
+        headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+        connection = http.client.HTTPConnection("127.0.0.1", broker.port)
+        connection.request("GET", "/openapi.yaml", headers=headers)
+        assert connection.getresponse().status == 200
+        _, spans = receiver.spans(lambda span: True)
+        assert {span.trace_id.hex() for span in spans} == {trace}
+    finally:
+        broker.stop()
