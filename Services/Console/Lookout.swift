@@ -35,11 +35,14 @@ struct Lookout<WaitClock: Clock<Duration>>: Service {
         await cancelWhenGracefulShutdown {
             for await _ in watchers.arrivals {
                 var before: [String: Overview.Look] = [:]
+                var page: OrderSearch.Result?
                 while watchers.isAnybodyThere, !Task.isCancelled {
                     let looks = await look()
-                    let page = try? await orders.list()
-                    watchers.tell(
-                        News(overview: overview(looks, before: before), orders: page?.orders))
+                    // Orders are asked for only when something was asked of their service, or sent to it, since.
+                    if page == nil || looks["order"]?.activity != before["order"]?.activity {
+                        page = try? await orders.list()
+                    }
+                    watchers.tell(News(overview: overview(looks, before: before), orders: page?.orders))
                     before = looks
                     try? await clock.sleep(for: pause)
                 }

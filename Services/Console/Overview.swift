@@ -56,6 +56,15 @@ extension Overview {
         var readiness: Readiness?
         var scrape: Scrape?
         var at: ContinuousClock.Instant
+
+        /// Another number whenever the service may have changed something: it was asked to, or has handled a message.
+        var activity: Double? {
+            guard let scrape else { return nil }
+            let requests = scrape.sum("http_server_request_duration_seconds_count") {
+                !["GET", "HEAD"].contains($0["http_request_method"])
+            }
+            return (requests ?? 0) + (scrape.sum("messaging_client_consumed_messages_total") ?? 0)
+        }
     }
 
     /// The part of `/health/ready` that is shown.

@@ -56,6 +56,16 @@ import Testing
         #expect(service(look(text(1, 1, 1), after: 2), look(text(10, 10, 9), after: 0))?.requestsPerSecond == 0)
     }
 
+    @Test("Only what may change something is activity") func activity() {
+        let text = """
+            http_server_request_duration_seconds_count{http_request_method="POST",http_route="/orders"} 3
+            http_server_request_duration_seconds_count{http_request_method="GET",http_route="/orders"} 50
+            messaging_client_consumed_messages_total{outcome="acknowledged"} 4
+            """
+        #expect(look(text, after: 0).activity == 7)
+        #expect(Overview.Look(readiness: nil, scrape: nil, at: start).activity == nil)
+    }
+
     @Test("A service that doesn't answer is down; queues are told from the broker's metrics") func state() {
         let broker = look(
             """

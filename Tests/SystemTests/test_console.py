@@ -9,6 +9,7 @@ import tempfile
 import boto3
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -53,7 +54,10 @@ class Page:
         self.wait(lambda: self.text("#pulse") == "Live")
 
     def wait(self, condition, seconds=20):
-        return WebDriverWait(self.driver, seconds, 0.1, [Exception]).until(lambda _: condition())
+        try:
+            return WebDriverWait(self.driver, seconds, 0.1, [Exception]).until(lambda _: condition())
+        except TimeoutException:
+            raise AssertionError(f"{self.driver.current_url} shows:\n{self.text('main')[:2000]}") from None
 
     def one(self, selector):
         return self.driver.find_element(By.CSS_SELECTOR, selector)
@@ -268,7 +272,12 @@ def illegible(driver):
     """Texts whose contrast is below WCAG 2.2's 4.5 to 1."""
     return driver.execute_script("""
         const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+        const known = new Map();
         const rgba = (colour) => {
+          if (!known.has(colour)) known.set(colour, measured(colour));
+          return known.get(colour);
+        };
+        const measured = (colour) => {
           canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
           return [...canvas.getImageData(0, 0, 1, 1).data].map((value, index) => index < 3 ? value : value / 255);
         };

@@ -41,11 +41,32 @@ export const live = new (class extends EventTarget {
   #last = new Map();
   isConnected = false;
 
+  constructor() {
+    super();
+    // A browser has six connections to a server for all of its tabs. One that nobody looks at, or that was left and is
+    // only kept for going back to, must not hold one.
+    const update = (isShown) => (isShown ? this.#open() : this.#close());
+    document.addEventListener("visibilitychange", () => update(document.visibilityState === "visible"));
+    addEventListener("pagehide", () => update(false));
+    addEventListener("pageshow", (event) => event.persisted && update(true));
+  }
+
   /** Which timeline is watched, if any. */
   watch(subject) {
     if (this.#source && subject === this.#subject) return;
-    this.#source?.close();
+    this.#close();
     this.#subject = subject;
+    if (document.visibilityState === "visible") this.#open();
+  }
+
+  #close() {
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  #open() {
+    if (this.#source) return;
+    const subject = this.#subject;
     const source = new EventSource(subject ? `/api/live?timeline=${encodeURIComponent(subject)}` : "/api/live");
     this.#source = source;
     for (const name of ["overview", "orders", "timeline"]) {

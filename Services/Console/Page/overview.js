@@ -20,7 +20,8 @@ export default function overview(main, { signal }) {
     latest = news;
     summary.replaceChildren(...summarise(news));
     keyed(figures, inShort(news), (figure) => figure.name, makeFigure, updateFigure);
-    keyed(topics, news.topics, (topic) => topic.name, makeNode, updateTopic);
+    keyed(topics, news.topics, (topic) => topic.name, makeNode);
+    news.topics.forEach((topic, index) => updateTopic(topics.children[index], topic));
     placeRows(diagram, news);
     draw(edges, diagram, news);
   });

@@ -77,7 +77,11 @@ export default function waterfall(select) {
 function drawAxis(axis, timeline, at, gaps) {
   const marks = [0, 0.25, 0.5, 0.75, 1].map((share) => share * timeline.durationMicroseconds);
   // With cuts in it an even scale would tell lies; then the edges of the cuts are what is written.
-  const moments = gaps.length ? [0, ...gaps.flatMap((gap) => [gap.end]), timeline.durationMicroseconds] : marks;
+  const edges = [0, ...gaps.map((gap) => gap.end), timeline.durationMicroseconds];
+  // Those that would stand on each other are left out, the last one never.
+  const isApart = (moment, index) => index === 0 || index === edges.length - 1
+    || (at(moment) - at(edges[index - 1]) > 0.08 && at(edges.at(-1)) - at(moment) > 0.08);
+  const moments = gaps.length ? edges.filter(isApart) : marks;
   axis.replaceChildren(...moments.map((moment) => h("span", { style: { left: percent(at(moment)) } }, moment === 0 ? "0" : micros(Math.round(moment)))));
 }
 
