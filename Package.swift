@@ -69,6 +69,7 @@ let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistog
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -76,6 +77,8 @@ let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
@@ -118,6 +121,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -140,7 +144,10 @@ let package = Package(
         shared("Outbox", ["Contracts", "Messaging", "Persistence", "Telemetry", lifecycle, log, metrics, tracing]),
         shared(
             "ServiceKit",
-            ["Telemetry", configuration, httpTypes, hummingbird, lifecycle, log, metrics, tracing, nio, nioHTTP],
+            [
+                "Telemetry", configuration, httpTypes, hummingbird, hummingbirdCore, lifecycle, log, metrics, tracing,
+                nio, nioHTTP, nioHTTPTypes, nioHTTPTypesHTTP1, nioPosix,
+            ],
             testing: [hummingbirdTesting]),
 
         // Services
@@ -148,7 +155,7 @@ let package = Package(
             "Broker",
             [
                 "AWSSignature", asn1, certificates, collections, crypto, cryptoExtras, httpClient, metrics, nio,
-                nioPosix,
+                nioHTTP, nioPosix,
             ]),
         shopService("Order", ["Webhooks", crypto, httpClient, metrics, nio, tracing]),
         shopService("Payment", ["Webhooks", httpClient, nio]),

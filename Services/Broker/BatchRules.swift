@@ -60,12 +60,22 @@ enum MessageText {
 
     /// Tab, line feed, carriage return and everything from a space on, but for U+FFFE and U+FFFF.
     static func check(_ text: String, _ what: String) throws(AWSError) {
-        var last: (UInt8, UInt8) = (0, 0)
-        for byte in text.utf8 {
-            if byte < 0x20, byte != 0x09, byte != 0x0A, byte != 0x0D { throw .invalidMessageContents(what) }
-            // U+FFFE and U+FFFF are EF BF BE and EF BF BF.
-            if byte >= 0xBE, last == (0xEF, 0xBF) { throw .invalidMessageContents(what) }
-            last = (last.1, byte)
+        var text = text
+        let isAllowed = text.withUTF8 { bytes in
+            // Mostly all is plain ASCII, and a loop that can't end early finds that out many bytes at a time.
+            var others = 0
+            for byte in bytes where byte < 0x20 || byte > 0x7E { others += 1 }
+            if others == 0 { return true }
+            return bytes.indices.allSatisfy { index in
+                switch bytes[index] {
+                case 0x09, 0x0A, 0x0D, 0x20..<0xBE: true
+                case 0..<0x20: false
+                // U+FFFE and U+FFFF are EF BF BE and EF BF BF.
+                case 0xBE, 0xBF: index < 2 || bytes[index - 2] != 0xEF || bytes[index - 1] != 0xBF
+                default: true
+                }
+            }
         }
+        guard isAllowed else { throw .invalidMessageContents(what) }
     }
 }

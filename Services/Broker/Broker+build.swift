@@ -15,7 +15,8 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
             "everybody who reaches the port may come in; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to have requests signed with them"
         )
     }
-    let store = try await BrokerStore.open(url: chassis.configuration.databaseURL)
+    let commits = CommitMetrics(chassis.telemetry.metrics)
+    let store = try await BrokerStore.open(url: chassis.configuration.databaseURL, onCommit: commits.record)
     let work = BackgroundWork()
     let queues = Queues(store: store, clock: clock, work: work, logger: chassis.logger)
     try await queues.open()
@@ -27,15 +28,14 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
         for queue in queues.withDeliveries { queue.updateMetrics() }
     }
 
-    // A line for each request would be most of the broker's work.
-    let router = chassis.router(accessLog: .debug)
     let moves = MoveTasks(store: store, queues: queues, clock: clock, work: work, logger: chassis.logger)
     try await moves.open()
-    Routes(
+    let routes = Routes(
         sqs: SQSOperations(queues: queues, moves: moves), sns: SNSOperations(topics: topics), account: account,
-        gatekeeper: gatekeeper
-    ).add(to: router)
-    return Assembly(router: router, services: [work, sender])
+        gatekeeper: gatekeeper, logger: chassis.logger)
+    let router = chassis.router()
+    routes.add(to: router)
+    return Assembly(router: router, services: [work, sender], direct: routes.direct)
 }
 
 extension Gatekeeper {

@@ -3,15 +3,19 @@ import Persistence
 
 /// What is on disk. All SQL of the broker is here and in the extensions for messages and topics.
 ///
-/// A body is stored once. The copies of a message have consecutive sequences that start with the id of the body, so
-/// whether a body is still needed is a look at that range.
+/// Messages that came together are a batch: a row with their contents, and a share for each queue that gets some of
+/// them, so that a batch of ten for two queues is three rows. A share knows which of its messages are left. One that
+/// is treated differently from the rest of its share, as when it returns to its queue, stands alone from then on.
+///
+/// The sequences of all copies are consecutive and start with the id of the batch, and so are the ids of the contents.
+/// Whether a batch is still needed is a look at that range.
 struct BrokerStore: Sendable {
     let database: any Database
     let sequences: SequenceAllocator
 
     /// Opens the database, creating it if it isn't there.
-    static func open(url: String) async throws -> BrokerStore {
-        let database = try await Databases.open(url: url, migrations: migrations + topicMigrations)
+    static func open(url: String, onCommit: CommitObserver? = nil) async throws -> BrokerStore {
+        let database = try await Databases.open(url: url, migrations: migrations + topicMigrations, onCommit: onCommit)
         let ceiling = try await database.read { transaction in
             try transaction.row("SELECT ceiling FROM sequences")?.get("ceiling", as: Int64.self) ?? 0
         }
@@ -82,7 +86,32 @@ struct BrokerStore: Sendable {
                 started_at_ms INTEGER NOT NULL)
             """,
             "CREATE INDEX move_tasks_by_source ON move_tasks (source_id, started_at_ms)"),
+        Migration(
+            "broker-5-batches",
+            "CREATE TABLE batches (id INTEGER PRIMARY KEY, span INTEGER NOT NULL, contents BLOB NOT NULL)",
+            """
+            INSERT INTO batches (id, span, contents)
+            SELECT id, (SELECT copies FROM messages WHERE sequence >= bodies.id ORDER BY sequence LIMIT 1),
+                CAST(\(raw: netstring("body")) || \(raw: netstring("body_digest")) || \(raw: netstring("attributes"))
+                || \(raw: netstring("attributes_digest")) || \(raw: netstring("hole")) || \(raw: netstring("sender"))
+                || \(raw: netstring("trace_header")) AS BLOB)
+            FROM bodies
+            """,
+            "DROP TABLE bodies",
+            "ALTER TABLE messages DROP COLUMN copies",
+            """
+            CREATE TABLE shares (
+                first INTEGER PRIMARY KEY, queue_id INTEGER NOT NULL, visible_at_ms INTEGER NOT NULL,
+                sent_at_ms INTEGER NOT NULL, batch_id INTEGER NOT NULL, members INTEGER NOT NULL,
+                count INTEGER NOT NULL, ids BLOB NOT NULL, subscription TEXT)
+            """,
+            "CREATE INDEX shares_by_position ON shares (queue_id, visible_at_ms, first, count)"),
     ]
+
+    /// The form that ``ContentCoding`` gives a column.
+    private static func netstring(_ column: String) -> String {
+        "length(CAST(ifnull(\(column), '') AS BLOB)) || ':' || ifnull(\(column), '')"
+    }
 }
 
 // MARK: Queues
@@ -152,9 +181,13 @@ extension BrokerStore {
     }
 
     func countMessages(_ transaction: any Transaction) throws -> [Int64: Int] {
-        let rows = try transaction.rows("SELECT queue_id, COUNT(*) AS messages FROM messages GROUP BY queue_id")
+        let rows = try transaction.rows(
+            """
+            SELECT queue_id, COUNT(*) AS messages FROM messages GROUP BY queue_id
+            UNION ALL SELECT queue_id, SUM(count) AS messages FROM shares GROUP BY queue_id
+            """)
         return try Dictionary(
-            rows.map { (try $0.get("queue_id"), try $0.get("messages")) }, uniquingKeysWith: { first, _ in first })
+            rows.map { (try $0.get("queue_id"), try $0.get("messages")) }, uniquingKeysWith: +)
     }
 
     /// How long a deleted queue's name can't be used again.
@@ -171,15 +204,19 @@ extension BrokerStore {
         let swept = try transaction.row(
             """
             SELECT id FROM queues WHERE deleted_at_ms IS NOT NULL
-            AND EXISTS (SELECT 1 FROM messages WHERE queue_id = queues.id) LIMIT 1
+            AND (EXISTS (SELECT 1 FROM messages WHERE queue_id = queues.id)
+                OR EXISTS (SELECT 1 FROM shares WHERE queue_id = queues.id)) LIMIT 1
             """)
         guard let queue = try swept?.get("id", as: Int64.self) else {
             try transaction.execute("DELETE FROM queues WHERE deleted_at_ms <= \(now - Self.nameIsKept)")
             return false
         }
+        let shares = try transaction.rows("SELECT * FROM shares WHERE queue_id = \(queue) LIMIT \(limit)").map(
+            Share.init)
+        for share in shares { try delete(share, transaction) }
         let sequences = try transaction.rows("SELECT sequence FROM messages WHERE queue_id = \(queue) LIMIT \(limit)")
             .map { try $0.get("sequence", as: Int64.self) }
-        for sequence in sequences { try delete(sequence, queue: queue, transaction) }
+        try delete(sequences.map { Doomed(sequence: $0) }, queue: queue, transaction)
         return true
     }
 

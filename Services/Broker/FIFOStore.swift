@@ -87,14 +87,12 @@ extension BrokerStore {
         for start in starts {
             let messages = try transaction.rows(
                 """
-                SELECT messages.*, bodies.body, bodies.body_digest, bodies.attributes, bodies.attributes_digest,
-                    bodies.hole, bodies.sender, bodies.trace_header
-                FROM messages LEFT JOIN bodies ON bodies.id = messages.body_id AND bodies.size <= 8192
+                SELECT * FROM messages
                 WHERE queue_id = \(queue) AND group_id = \(start.group) AND held_until_ms IS NOT NULL
                 AND sequence >= \(start.from) ORDER BY sequence LIMIT \(most)
                 """
-            ).map(messageWithContent)
-            page.messages += messages
+            ).map(message)
+            page.messages += try withContents(messages, transaction)
             if messages.count == most { page.incomplete.insert(start.group) }
         }
         return page

@@ -2,80 +2,91 @@ import Foundation
 
 /// The parameters of a Query request: `Name=value` pairs, with lists and maps spelled out in the names.
 struct FormParameters: Sendable {
-    private let values: [String: String]
+    private typealias Pair = (name: String, value: String)
+
+    /// As they came. Few are looked up by name, so a list is quicker than a dictionary would be made.
+    private let pairs: [Pair]
 
     /// More than any request of the API needs.
     private static let mostParameters = 4096
 
-    init(_ values: [String: String]) { self.values = values }
+    private init(_ pairs: [Pair]) { self.pairs = pairs }
 
     /// Reads `application/x-www-form-urlencoded`.
     init(parsing form: some Sequence<UInt8>) throws(AWSError) {
-        var values: [String: String] = [:]
-        var name: [UInt8] = []
-        var text: [UInt8] = []
-        var isName = true
-        func finish() throws(AWSError) {
-            guard !name.isEmpty else { return }
-            guard let key = Self.decode(name), let value = Self.decode(text) else {
-                throw .malformedQuery("A parameter isn't percent-encoded UTF-8.")
-            }
-            values[key] = value
-            guard values.count <= Self.mostParameters else { throw .malformedQuery("There are too many parameters.") }
+        if let pairs = form.withContiguousStorageIfAvailable(Self.parse) {
+            self.init(try pairs.get())
+        } else {
+            self.init(try Array(form).withUnsafeBufferPointer(Self.parse).get())
         }
-        for byte in form {
-            switch byte {
-            case UInt8(ascii: "&"):
-                try finish()
-                name = []
-                text = []
-                isName = true
-            case UInt8(ascii: "=") where isName: isName = false
-            default:
-                if isName { name.append(byte) } else { text.append(byte) }
-            }
-        }
-        try finish()
-        self.init(values)
     }
 
-    subscript(name: String) -> String? { values[name] }
+    private static func parse(_ form: UnsafeBufferPointer<UInt8>) -> Result<[Pair], AWSError> {
+        var pairs: [Pair] = []
+        var start = 0
+        while start < form.count {
+            let rest = UnsafeBufferPointer(rebasing: form[start...])
+            let pair = UnsafeBufferPointer(rebasing: rest[..<(rest.firstIndex(of: UInt8(ascii: "&")) ?? rest.count)])
+            start += pair.count + 1
+            let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.count
+            guard equals > 0 else { continue }
+            guard let name = decode(UnsafeBufferPointer(rebasing: pair[..<equals])),
+                let value = decode(UnsafeBufferPointer(rebasing: pair[equals...].dropFirst()))
+            else { return .failure(.malformedQuery("A parameter isn't percent-encoded UTF-8.")) }
+            pairs.append((name, value))
+            guard pairs.count <= mostParameters else {
+                return .failure(.malformedQuery("There are too many parameters."))
+            }
+        }
+        return .success(pairs)
+    }
+
+    /// The value of a parameter; of one that was given twice the last counts.
+    subscript(name: String) -> String? { pairs.last { $0.name == name }?.value }
 
     /// - Throws: `InvalidParameter` if it is missing.
     func required(_ name: String) throws(AWSError) -> String {
-        guard let value = values[name], !value.isEmpty else { throw .invalidParameter("\(name) must be given") }
+        guard let value = self[name], !value.isEmpty else { throw .invalidParameter("\(name) must be given") }
         return value
     }
 
     /// The items of `Name.member.1.…`, `Name.member.2.…` or `Name.entry.1.…`, in order.
     func items(_ name: String) -> [FormParameters] {
-        var items: [Int: [String: String]] = [:]
-        for (key, value) in values where key.hasPrefix(name + ".") {
-            let parts = key.dropFirst(name.count + 1).split(
-                separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
-            guard parts.count >= 2, ["member", "entry"].contains(parts[0]), let index = Int(parts[1]) else { continue }
-            items[index, default: [:]][parts.count > 2 ? String(parts[2]) : ""] = value
+        var items = Items()
+        for (key, value) in pairs {
+            guard let rest = key[...].utf8.dropPrefix(name.utf8)?.dropPrefix(".".utf8),
+                var numbered = rest.dropPrefix("member.".utf8) ?? rest.dropPrefix("entry.".utf8),
+                let index = numbered.popNumber()
+            else { continue }
+            items.add(String(Substring(numbered)), value, to: index)
         }
-        return items.sorted { $0.key < $1.key }.map { FormParameters($0.value) }
+        return items.sorted
     }
 
     /// The names of the parameters up to the first dot.
-    var names: Set<String> { Set(values.keys.map { String($0.prefix { $0 != "." }) }) }
+    var names: Set<String> { Set(pairs.map { pair in String(pair.name.prefix { $0 != "." }) }) }
 
     /// The items of `Name.1.…`, `Name.2.…`, in order. One that is alone may go without its number, as in the API
     /// reference's examples.
     func numbered(_ name: String) -> [FormParameters] {
-        var items: [Int: [String: String]] = [:]
-        for (key, value) in values where key.hasPrefix(name + ".") {
-            let rest = key.dropFirst(name.count + 1)
-            let parts = rest.split(separator: ".", maxSplits: 1)
-            if let index = parts.first.flatMap({ Int($0) }) {
-                items[index, default: [:]][parts.count > 1 ? String(parts[1]) : ""] = value
-            } else {
-                items[0, default: [:]][String(rest)] = value
-            }
+        var items = Items()
+        for (key, value) in pairs {
+            guard var rest = key[...].utf8.dropPrefix(name.utf8)?.dropPrefix(".".utf8) else { continue }
+            let index = rest.popNumber()
+            items.add(String(Substring(rest)), value, to: index ?? 0)
         }
-        return items.sorted { $0.key < $1.key }.map { FormParameters($0.value) }
+        return items.sorted
+    }
+
+    /// Parameters by the number of the item that they belong to.
+    private struct Items {
+        private var pairs: [Int: [Pair]] = [:]
+
+        mutating func add(_ name: String, _ value: String, to index: Int) {
+            pairs[index, default: []].append((name, value))
+        }
+
+        var sorted: [FormParameters] { pairs.sorted { $0.key < $1.key }.map { FormParameters($0.value) } }
     }
 
     /// The map of `Name.entry.1.key=…&Name.entry.1.value=…`.
@@ -99,32 +110,47 @@ struct FormParameters: Sendable {
         return attributes
     }
 
-    private static func decode(_ bytes: [UInt8]) -> String? {
-        var decoded: [UInt8] = []
-        decoded.reserveCapacity(bytes.count)
-        var index = 0
-        while index < bytes.count {
-            switch bytes[index] {
-            case UInt8(ascii: "+"): decoded.append(UInt8(ascii: " "))
-            case UInt8(ascii: "%"):
-                guard index + 2 < bytes.count, let high = digit(bytes[index + 1]), let low = digit(bytes[index + 2])
-                else { return nil }
-                decoded.append(high << 4 | low)
-                index += 2
-            default: decoded.append(bytes[index])
+    /// - Returns: `nil` if it isn't percent-encoded UTF-8.
+    private static func decode(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bytes.count) { decoded in
+            var count = 0
+            var index = 0
+            while index < bytes.count {
+                var byte = bytes[index]
+                if byte == UInt8(ascii: "+") {
+                    byte = UInt8(ascii: " ")
+                } else if byte == UInt8(ascii: "%") {
+                    guard index + 2 < bytes.count, let high = bytes[index + 1].hexDigit,
+                        let low = bytes[index + 2].hexDigit
+                    else { return nil }
+                    byte = high << 4 | low
+                    index += 2
+                }
+                decoded[count] = byte
+                count += 1
+                index += 1
             }
-            index += 1
+            return String(validating: decoded[..<count], as: UTF8.self)
         }
-        return String(validating: decoded, as: UTF8.self)
+    }
+}
+
+extension Substring.UTF8View {
+    /// What follows a prefix; `nil` if it begins otherwise.
+    fileprivate func dropPrefix(_ prefix: String.UTF8View) -> Substring.UTF8View? {
+        let isPrefix = withContiguousStorageIfAvailable { bytes in
+            prefix.withContiguousStorageIfAvailable { bytes.starts(with: $0) } ?? false
+        }
+        return isPrefix ?? starts(with: prefix) ? dropFirst(prefix.count) : nil
     }
 
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
+    /// Takes digits off the front, with the dot behind them if there is one.
+    /// - Returns: `nil`, and takes nothing, if there is no number.
+    fileprivate mutating func popNumber() -> Int? {
+        let digits = prefix { $0 != UInt8(ascii: ".") }
+        guard let number = Int(Substring(digits)) else { return nil }
+        self = self[digits.endIndex...].dropFirst()
+        return number
     }
 }
 

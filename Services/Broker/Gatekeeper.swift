@@ -1,7 +1,7 @@
 import AWSSignature
 import Foundation
-import HTTPTypes
-import Hummingbird
+import NIOHTTP1
+import ServiceKit
 import Synchronization
 
 /// Who may come in: those who sign with the broker's key, or everybody when it has none.
@@ -31,18 +31,20 @@ final class Gatekeeper: Sendable {
         self.now = now
     }
 
-    static func isSigned(_ request: Request) -> Bool {
-        request.headers[.authorization] != nil || request.uri.query?.contains("X-Amz-Signature=") == true
+    static func isSigned(_ request: DirectRequest) -> Bool {
+        request.head.headers.contains(name: "authorization") || request.query?.contains("X-Amz-Signature=") == true
     }
 
     /// Checks the signature of a request.
     /// - Throws: what Amazon answers.
-    func admit(_ request: Request, body: Data) throws(AWSError) {
+    func admit(_ request: DirectRequest, body: some DataProtocol) throws(AWSError) {
         guard let key else { return }
-        if let authorization = request.headers[.authorization] {
-            let signature = try RequestSignature(authorization: authorization, date: request.headers[.amzDate])
-            try check(signature, key, request, query: request.uri.query ?? "", body)
-        } else if let query = request.uri.query, query.contains("X-Amz-Signature=") {
+        let headers = request.head.headers
+        if let authorization = headers.first(name: "authorization") {
+            let date = headers.first(name: "x-amz-date")
+            let signature = try RequestSignature(authorization: authorization, date: date)
+            try check(signature, key, request, query: String(request.query ?? ""), body)
+        } else if let query = request.query, query.contains("X-Amz-Signature=") {
             let signature = try RequestSignature(presigned: FormParameters(parsing: query.utf8))
             let signed = query.split(separator: "&").filter { !$0.hasPrefix("X-Amz-Signature=") }
             try check(signature, key, request, query: signed.joined(separator: "&"), body)
@@ -52,7 +54,7 @@ final class Gatekeeper: Sendable {
     }
 
     private func check(
-        _ signature: RequestSignature, _ key: Key, _ request: Request, query: String, _ body: Data
+        _ signature: RequestSignature, _ key: Key, _ request: DirectRequest, query: String, _ body: some DataProtocol
     ) throws(AWSError) {
         let known = signingKeys.withLock { $0[signature.credential] }
         let signingKey: SigningKey
@@ -72,11 +74,12 @@ final class Gatekeeper: Sendable {
         }
         try checkTime(of: signature)
         // Unsigned, it could be turned into another operation.
-        guard request.headers[.amzTarget] == nil || signature.signedHeaders.contains("x-amz-target") else {
+        guard !request.head.headers.contains(name: "x-amz-target") || signature.signedHeaders.contains("x-amz-target")
+        else {
             throw .signatureDoesNotMatch("'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.")
         }
         let canonical = CanonicalRequest(
-            method: request.method.rawValue, path: request.uri.path, query: query,
+            method: request.head.method.rawValue, path: String(request.path), query: query,
             headers: signature.signedHeaders.map { (String($0), Self.value(of: $0, in: request)) }, body: body)
         guard signingKey.isValid(signature.signature, of: canonical, stamp: signature.stamp) else {
             throw .signatureDoesNotMatch(
@@ -113,17 +116,19 @@ final class Gatekeeper: Sendable {
     }
 
     /// The value of a header that was signed; several of one name count as one.
-    private static func value(of name: Substring, in request: Request) -> String {
-        if name == "host" { return request.head.authority ?? "" }
+    private static func value(of name: Substring, in request: DirectRequest) -> String {
         var value: String?
-        for field in request.headers where field.name.canonicalName == name {
+        for field in request.head.headers where field.name.isEqualIgnoringCase(to: name) {
             value = value.map { "\($0),\(field.value)" } ?? field.value
         }
         return value ?? ""
     }
 }
 
-extension HTTPField.Name {
-    static let amzTarget = Self("X-Amz-Target")!
-    fileprivate static let amzDate = Self("X-Amz-Date")!
+extension String {
+    /// Whether it differs from a name in lower case at most in the case of ASCII letters.
+    fileprivate func isEqualIgnoringCase(to name: Substring) -> Bool {
+        utf8.count == name.utf8.count
+            && zip(utf8, name.utf8).allSatisfy { $0 == $1 || $0 | 0x20 == $1 && $1.isLetterOrDigit }
+    }
 }

@@ -1,7 +1,5 @@
-import Foundation
-
 /// Any JSON value, for what has no fixed shape: policies, and bodies that filters look into.
-enum JSONValue: Sendable, Equatable, Decodable {
+enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
     case number(Double)
@@ -9,24 +7,10 @@ enum JSONValue: Sendable, Equatable, Decodable {
     case array([JSONValue])
     case object([String: JSONValue])
 
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self = .null
-        } else if let value = try? container.decode(String.self) {
-            self = .string(value)
-        } else if let value = try? container.decode(Bool.self) {
-            self = .bool(value)
-        } else if let value = try? container.decode(Double.self) {
-            self = .number(value)
-        } else if let value = try? container.decode([String: JSONValue].self) {
-            self = .object(value)
-        } else {
-            self = .array(try container.decode([JSONValue].self))
-        }
+    /// - Throws: `SerializationException` if it isn't JSON.
+    init(parsing json: String) throws(AWSError) {
+        self = try JSONReader.read(json.utf8) { (reader) throws(AWSError) in try reader.value() }
     }
-
-    init(parsing json: String) throws { self = try JSONDecoder().decode(JSONValue.self, from: Data(json.utf8)) }
 
     var object: [String: JSONValue]? { if case .object(let members) = self { members } else { nil } }
     var array: [JSONValue]? { if case .array(let items) = self { items } else { nil } }

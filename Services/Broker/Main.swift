@@ -12,7 +12,8 @@ struct Main {
                 EnvironmentVariable(
                     "AWS_ACCESS_KEY_ID", "what requests must be signed with; without it all may come in", default: ""),
                 EnvironmentVariable("AWS_SECRET_ACCESS_KEY", "its secret", default: ""),
-            ]
+            ],
+            isOnOneLoop: true
         ) { try await build($0) }
     }
 }

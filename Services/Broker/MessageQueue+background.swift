@@ -15,9 +15,8 @@ extension MessageQueue {
         }
         if !effects.expired.isEmpty {
             await attempt("delete expired messages", effects.expired) { queue, transaction in
-                for sequence in effects.expired {
-                    try self.context.store.delete(sequence, queue: queue.id, transaction)
-                }
+                try self.context.store.delete(
+                    effects.expired.map { BrokerStore.Doomed(sequence: $0) }, queue: queue.id, transaction)
                 transaction.onCommit {
                     self.metrics.expired.increment(by: effects.expired.count)
                     self.apply { $0.left(effects.expired, now: $1) }

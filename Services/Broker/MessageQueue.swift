@@ -69,26 +69,54 @@ extension MessageQueue {
         try await context.store.database.write { [context, name] transaction in
             guard let queue = try context.store.queueID(name, transaction) else { throw AWSError.queueDoesNotExist }
             let now = context.clock.now()
-            var stored: [QueuedMessage] = []
-            let sent = try messages.map { message in
-                if let original = try self.original(
-                    group: message.group, deduplicationID: message.deduplicationID, in: queue, now: now, transaction)
-                {
-                    return original
-                }
-                let copy = self.copy(
-                    in: queue, visibleAt: now + message.delay, group: message.group,
-                    deduplicationID: message.deduplicationID)
-                stored += try context.store.insert(message.content, copies: [copy], sentAt: now, transaction)
-                let sent = BrokerStore.Sent(messageID: copy.messageID, sequence: stored.last?.sequence ?? 0)
-                try self.remember(
-                    sent, group: message.group, deduplicationID: message.deduplicationID, in: queue, now: now,
-                    transaction)
-                return sent
-            }
-            if !stored.isEmpty { transaction.onCommit { [stored] in self.accept(stored) } }
+            let (sent, stored) =
+                messages.allSatisfy { $0.group == nil }
+                ? try self.share(messages, queue: queue, now: now, transaction)
+                : try self.copies(messages, queue: queue, now: now, transaction)
+            if !stored.isEmpty { transaction.onCommit { self.accept(stored) } }
             return sent
         }
+    }
+
+    /// Stores messages that nothing is known of but their delay.
+    private func share(
+        _ messages: [Outgoing], queue: Int64, now: Milliseconds, _ transaction: any Transaction
+    ) throws -> (sent: [BrokerStore.Sent], stored: [QueuedMessage]) {
+        var sent: [BrokerStore.Sent] = []
+        var stored: [QueuedMessage] = []
+        for start in stride(from: 0, to: messages.count, by: Share.mostMembers) {
+            let batch = Array(messages[start...].prefix(Share.mostMembers))
+            let ids = MessageIDs()
+            let shares = Dictionary(grouping: batch.indices) { batch[$0].delay }.map { delay, members in
+                BrokerStore.NewShare(queue: queue, visibleAt: now + delay, members: members, ids: ids)
+            }
+            sent += batch.indices.map { BrokerStore.Sent(messageID: ids.id($0), sequence: 0) }
+            stored += try context.store.insert(batch.map(\.content), shares: shares, sentAt: now, transaction).joined()
+        }
+        return (sent, stored)
+    }
+
+    /// Stores messages that belong to groups.
+    private func copies(
+        _ messages: [Outgoing], queue: Int64, now: Milliseconds, _ transaction: any Transaction
+    ) throws -> (sent: [BrokerStore.Sent], stored: [QueuedMessage]) {
+        var stored: [QueuedMessage] = []
+        let sent = try messages.map { message in
+            if let original = try original(
+                group: message.group, deduplicationID: message.deduplicationID, in: queue, now: now, transaction)
+            {
+                return original
+            }
+            let copy = copy(
+                in: queue, visibleAt: now + message.delay, group: message.group,
+                deduplicationID: message.deduplicationID)
+            stored += try context.store.insert(message.content, copies: [copy], sentAt: now, transaction)
+            let sent = BrokerStore.Sent(messageID: copy.messageID, sequence: stored.last?.sequence ?? 0)
+            try remember(
+                sent, group: message.group, deduplicationID: message.deduplicationID, in: queue, now: now, transaction)
+            return sent
+        }
+        return (sent, stored)
     }
 
     /// A message as it is stored for this queue.
@@ -133,17 +161,38 @@ extension MessageQueue {
 // MARK: Receiving
 
 extension MessageQueue {
+    /// What there is at this moment; nothing, if it is still on its way from the disk.
+    func receiveAtOnce(maximum: Int, visibility: Milliseconds) async throws -> [QueueState.Delivery] {
+        var deliveries: [QueueState.Delivery] = []
+        let id = newReceiver()
+        apply { state, now in
+            var effects = state.receive(
+                QueueState.ReceiveRequest(waiter: id, maximum: maximum, visibility: visibility, wait: 0), now: now)
+            if let index = effects.answers.firstIndex(where: { $0.waiter == id }) {
+                deliveries = effects.answers.remove(at: index).deliveries
+            } else {
+                _ = state.cancel(waiter: id)
+            }
+            return effects
+        }
+        return try await complete(deliveries)
+    }
+
+    private func newReceiver() -> Int {
+        guarded.withLock { guarded in
+            guarded.nextReceiver += 1
+            return guarded.nextReceiver
+        }
+    }
+
     /// Waits until there is a message, at most `wait`; the answer is empty if none came. If the task is cancelled,
     /// because the client has gone, what it would have received is available to others at once.
     func receive(
         maximum: Int, visibility: Milliseconds, wait: Milliseconds, attempt: String? = nil
     ) async throws -> [QueueState.Delivery] {
-        let (id, isFull) = guarded.withLock { guarded in
-            guarded.nextReceiver += 1
-            return (guarded.nextReceiver, guarded.state.isFull)
-        }
+        let id = newReceiver()
         // As on Amazon: a FIFO queue or a long poll just answers nothing.
-        if isFull, wait == 0, !record.attributes.isFIFO { throw AWSError.overLimit }
+        if wait == 0, guarded.withLock({ $0.state.isFull && !$0.record.attributes.isFIFO }) { throw AWSError.overLimit }
         let request = QueueState.ReceiveRequest(
             waiter: id, maximum: maximum, visibility: visibility, wait: wait, attempt: attempt)
         let deliveries = await withTaskCancellationHandler {
@@ -151,6 +200,11 @@ extension MessageQueue {
         } onCancel: {
             apply { state, _ in state.cancel(waiter: id) }
         }
+        return try await complete(deliveries)
+    }
+
+    private func complete(_ deliveries: [QueueState.Delivery]) async throws -> [QueueState.Delivery] {
+        if deliveries.isEmpty { return [] }
         do {
             try Task.checkCancellation()
             let complete = try await withContents(deliveries)
@@ -213,20 +267,19 @@ extension MessageQueue {
     func delete(_ handles: [ReceiptHandle]) async throws -> [AWSError?] {
         let queue = record
         return try await context.store.database.write { [store = context.store] transaction in
-            var deleted: [Int64] = []
+            var doomed: [BrokerStore.Doomed] = []
             let errors: [AWSError?] = try handles.map { handle in
                 if queue.attributes.isFIFO, !self.entitles(handle) {
                     let isThere = try store.contains(
                         handle.sequence, queue: queue.id, messageID: handle.messageID, transaction)
                     return isThere ? .receiptHandleHasExpired(handle.text) : nil
                 }
-                if try store.delete(handle.sequence, queue: queue.id, messageID: handle.messageID, transaction) {
-                    deleted.append(handle.sequence)
-                }
+                doomed.append(BrokerStore.Doomed(sequence: handle.sequence, messageID: handle.messageID))
                 return nil
             }
+            let deleted = try store.delete(doomed, queue: queue.id, transaction)
             if !deleted.isEmpty {
-                transaction.onCommit { [deleted] in
+                transaction.onCommit {
                     self.metrics.deleted.increment(by: deleted.count)
                     self.apply { $0.deleted(deleted, now: $1) }
                 }

@@ -24,18 +24,47 @@ extension BrokerStore {
         var sequenceNumber: String { String(10_000_000_000_000_000_000 + UInt64(sequence)) }
     }
 
-    /// Stores a message with all its copies.
+    /// What a queue gets of messages that come together.
+    struct NewShare: Sendable {
+        let queue: Int64
+        let visibleAt: Milliseconds
+        /// Which of the contents, in their order.
+        let members: [Int]
+        let ids: MessageIDs
+        var subscription: String?
+    }
+
+    /// Stores messages that came together, at most ``Share/mostMembers``.
+    /// - Returns: for each share its messages.
+    func insert(
+        _ contents: [MessageContent], shares: [NewShare], sentAt: Milliseconds, _ transaction: any Transaction
+    ) throws -> [[QueuedMessage]] {
+        precondition(contents.count <= Share.mostMembers)
+        let batch = try insert(contents, span: contents.count * shares.count, transaction)
+        return try shares.enumerated().map { index, share in
+            let first = batch + Int64(index * contents.count)
+            let members = share.members.reduce(0 as Int64) { $0 | 1 << Int64($1) }
+            try transaction.execute(
+                """
+                INSERT INTO shares (first, queue_id, visible_at_ms, sent_at_ms, batch_id, members, count, ids,
+                    subscription)
+                VALUES (\(first), \(share.queue), \(share.visibleAt), \(sentAt), \(batch), \(members),
+                    \(share.members.count), \(Data(share.ids.bytes)), \(share.subscription))
+                """)
+            return share.members.map { member in
+                QueuedMessage(
+                    sequence: first + Int64(member), messageID: share.ids.id(member), visibleAt: share.visibleAt,
+                    sentAt: sentAt, bodyID: batch + Int64(member), subscription: share.subscription,
+                    content: contents[member])
+            }
+        }
+    }
+
+    /// Stores a message with all its copies, each of which stands alone.
     func insert(
         _ content: MessageContent, copies: [Copy], sentAt: Milliseconds, _ transaction: any Transaction
     ) throws -> [QueuedMessage] {
-        let first = try sequences.take(copies.count, transaction)
-        try transaction.execute(
-            """
-            INSERT INTO bodies (id, size, body_digest, attributes, attributes_digest, hole, sender, trace_header, body)
-            VALUES (\(first), \(content.size), \(content.bodyDigest), \(content.attributes),
-                \(content.attributesDigest), \(content.hole), \(content.sender), \(content.traceHeader),
-                \(content.body))
-            """)
+        let first = try insert([content], span: copies.count, transaction)
         return try copies.enumerated().map { index, copy in
             let sequence = first + Int64(index)
             let place =
@@ -43,10 +72,10 @@ extension BrokerStore {
                 ? try placeInGroup(copy.group, queue: copy.queue, transaction) : copy.visibleAt
             try transaction.execute(
                 """
-                INSERT INTO messages (sequence, queue_id, visible_at_ms, sent_at_ms, receive_count, body_id, copies,
+                INSERT INTO messages (sequence, queue_id, visible_at_ms, sent_at_ms, receive_count, body_id,
                     message_id, subscription, group_id, deduplication_id, held_until_ms)
-                VALUES (\(sequence), \(copy.queue), \(place), \(sentAt), 0, \(first), \(copies.count),
-                    \(copy.messageID), \(copy.subscription), \(copy.group), \(copy.deduplicationID),
+                VALUES (\(sequence), \(copy.queue), \(place), \(sentAt), 0, \(first), \(copy.messageID),
+                    \(copy.subscription), \(copy.group), \(copy.deduplicationID),
                     \(copy.isOrdered ? copy.visibleAt : nil))
                 """)
             return QueuedMessage(
@@ -56,42 +85,84 @@ extension BrokerStore {
         }
     }
 
-    /// Deletes a message, and its body with the last copy.
+    /// Stores the contents of messages.
+    /// - Parameter span: how many copies there are of them.
+    /// - Returns: the id of the batch, which is the first of their sequences too.
+    private func insert(_ contents: [MessageContent], span: Int, _ transaction: any Transaction) throws -> Int64 {
+        let batch = try sequences.take(span, transaction)
+        try transaction.execute(
+            """
+            INSERT INTO batches (id, span, contents) VALUES (\(batch), \(span), \(ContentCoding.encode(contents)))
+            """)
+        return batch
+    }
+
+    /// A message that is to be deleted: if its id is given, only if it is that one.
+    struct Doomed: Sendable {
+        let sequence: Int64
+        var messageID: String?
+    }
+
+    /// Deletes messages of a queue, and a batch with the last of its messages.
+    /// - Returns: those that were there.
+    @discardableResult
+    func delete(_ doomed: [Doomed], queue: Int64, _ transaction: any Transaction) throws -> [Int64] {
+        var deleted: [Int64] = []
+        var share: Share?
+        // Messages that came together are mostly deleted together, and then it is one statement for all of them.
+        for message in doomed.sorted(by: { $0.sequence < $1.sequence }) {
+            if share?.holds(message.sequence) != true {
+                if let share { try save(share, transaction) }
+                share = try self.share(holding: message.sequence, queue: queue, transaction)
+            }
+            if let id = share?.messageID(message.sequence) {
+                guard message.messageID ?? id == id else { continue }
+                share?.remove(message.sequence)
+            } else {
+                guard try deleteSingle(message, queue: queue, transaction) else { continue }
+            }
+            deleted.append(message.sequence)
+        }
+        if let share { try save(share, transaction) }
+        return deleted
+    }
+
     /// - Returns: whether it was there.
     @discardableResult
     func delete(
         _ sequence: Int64, queue: Int64, messageID: String? = nil, _ transaction: any Transaction
     ) throws -> Bool {
-        let matching: SQL =
-            if let messageID {
-                """
-                DELETE FROM messages WHERE sequence = \(sequence) AND queue_id = \(queue)
-                AND message_id = \(messageID) RETURNING body_id, copies, visible_at_ms, held_until_ms, group_id
-                """
-            } else {
-                """
-                DELETE FROM messages WHERE sequence = \(sequence) AND queue_id = \(queue)
-                RETURNING body_id, copies, visible_at_ms, held_until_ms, group_id
-                """
-            }
-        guard let row = try transaction.row(matching) else { return false }
+        try !delete([Doomed(sequence: sequence, messageID: messageID)], queue: queue, transaction).isEmpty
+    }
+
+    private func deleteSingle(_ message: Doomed, queue: Int64, _ transaction: any Transaction) throws -> Bool {
+        let row = try transaction.row(
+            """
+            DELETE FROM messages WHERE sequence = \(message.sequence) AND queue_id = \(queue)
+            AND message_id = ifnull(\(message.messageID), message_id)
+            RETURNING body_id, visible_at_ms, held_until_ms, group_id
+            """)
+        guard let row else { return false }
         try promoteNext(after: row, queue: queue, transaction)
-        let body: Int64 = try row.get("body_id")
-        let copies: Int64 = try row.get("copies")
-        if copies == 1 {
-            try transaction.execute("DELETE FROM bodies WHERE id = \(body)")
-        } else {
-            try transaction.execute(
-                """
-                DELETE FROM bodies WHERE id = \(body) AND NOT EXISTS
-                (SELECT 1 FROM messages WHERE sequence >= \(body) AND sequence < \(body + copies))
-                """)
-        }
+        try release(row.get("body_id"), transaction)
         return true
     }
 
+    /// Deletes the batch that a content is in, if none of its messages is left.
+    func release(_ content: Int64, _ transaction: any Transaction) throws {
+        try transaction.execute(
+            """
+            DELETE FROM batches WHERE id = (SELECT id FROM batches WHERE id <= \(content) ORDER BY id DESC LIMIT 1)
+            AND NOT EXISTS (SELECT 1 FROM shares WHERE first >= id AND first < id + span)
+            AND NOT EXISTS (SELECT 1 FROM messages WHERE sequence >= id AND sequence < id + span)
+            """)
+    }
+
     func contains(_ sequence: Int64, queue: Int64, messageID: String, _ transaction: any Transaction) throws -> Bool {
-        try transaction.row(
+        if let share = try share(holding: sequence, queue: queue, transaction) {
+            return share.messageID(sequence) == messageID
+        }
+        return try transaction.row(
             """
             SELECT 1 AS found FROM messages
             WHERE sequence = \(sequence) AND queue_id = \(queue) AND message_id = \(messageID)
@@ -103,6 +174,7 @@ extension BrokerStore {
         _ returns: [QueueState.Return], queue: Int64, isOrdered: Bool, _ transaction: any Transaction
     ) throws {
         for change in returns {
+            if !isOrdered { try single(change.sequence, queue: queue, transaction) }
             let statement: SQL =
                 if isOrdered {
                     """
@@ -131,6 +203,7 @@ extension BrokerStore {
             if queue.attributes.isFIFO {
                 return try moveInOrder(sequence, from: queue, to: target, now: now, transaction)
             }
+            try single(sequence, queue: queue.id, transaction)
             return try transaction.row(
                 """
                 UPDATE messages SET queue_id = \(target), visible_at_ms = \(now), dead_letter_source = \(queue.name)
@@ -140,50 +213,20 @@ extension BrokerStore {
         }
     }
 
-    /// The next messages of a queue, with their contents.
-    func page(
-        _ request: QueueState.PageRequest, of queue: QueueRecord, _ transaction: any Transaction
-    ) throws -> QueueState.Page {
-        switch request.start {
-        case .next(let position) where !queue.attributes.isFIFO:
-            try page(from: position, limit: request.limit, queue: queue.id, transaction)
-        case .next(let position):
-            try groups(from: position, limit: request.limit, queue: queue.id, transaction)
-        case .groups(let starts):
-            try rest(of: starts, limit: request.limit, queue: queue.id, transaction)
-        }
-    }
-
-    private func page(
-        from position: Position, limit: Int, queue: Int64, _ transaction: any Transaction
-    ) throws -> QueueState.Page {
-        let messages = try transaction.rows(
+    /// Takes a message out of its share to stand alone, if it is in one.
+    private func single(_ sequence: Int64, queue: Int64, _ transaction: any Transaction) throws {
+        guard var share = try share(holding: sequence, queue: queue, transaction),
+            let id = share.messageID(sequence)
+        else { return }
+        try transaction.execute(
             """
-            SELECT messages.*, bodies.body, bodies.body_digest, bodies.attributes, bodies.attributes_digest,
-                bodies.hole, bodies.sender, bodies.trace_header
-            FROM messages LEFT JOIN bodies ON bodies.id = messages.body_id AND bodies.size <= 8192
-            WHERE queue_id = \(queue)
-            AND (visible_at_ms, sequence) >= (\(position.visibleAt), \(position.sequence))
-            ORDER BY visible_at_ms, sequence LIMIT \(limit)
-            """
-        ).map(messageWithContent)
-        let last = messages.count < limit ? nil : messages.last
-        return QueueState.Page(
-            messages: messages,
-            end: last.map { Position(visibleAt: $0.visibleAt, sequence: $0.sequence + 1) })
-    }
-
-    /// Contents by the id of the body.
-    func contents(_ ids: [Int64], _ transaction: any Transaction) throws -> [Int64: MessageContent] {
-        let rows = try transaction.rows("SELECT * FROM bodies WHERE id IN (\(list: ids))")
-        return try Dictionary(rows.map { (try $0.get("id"), try content($0)) }, uniquingKeysWith: { first, _ in first })
-    }
-
-    /// A row of `messages` with the columns of its body, which are NULL if the body is too large to be read ahead.
-    func messageWithContent(_ row: Row) throws -> QueuedMessage {
-        var message = try message(row)
-        if try row.get("body", as: String?.self) != nil { message.content = try content(row) }
-        return message
+            INSERT INTO messages (sequence, queue_id, visible_at_ms, sent_at_ms, receive_count, body_id, message_id,
+                subscription)
+            VALUES (\(sequence), \(queue), \(share.visibleAt), \(share.sentAt), 0, \(share.content(sequence)), \(id),
+                \(share.subscription))
+            """)
+        share.remove(sequence)
+        try save(share, transaction)
     }
 
     func message(_ row: Row) throws -> QueuedMessage {
@@ -195,13 +238,6 @@ extension BrokerStore {
             bodyID: try row.get("body_id"), subscription: try row.get("subscription"),
             deadLetterSource: try row.get("dead_letter_source"), group: try row.get("group_id"),
             deduplicationID: try row.get("deduplication_id"))
-    }
-
-    private func content(_ row: Row) throws -> MessageContent {
-        MessageContent(
-            body: try row.get("body"), bodyDigest: try row.get("body_digest"), attributes: try row.get("attributes"),
-            attributesDigest: try row.get("attributes_digest"), hole: try row.get("hole"),
-            sender: try row.get("sender"), traceHeader: try row.get("trace_header"))
     }
 }
 

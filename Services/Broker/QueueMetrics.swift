@@ -1,4 +1,5 @@
 import Metrics
+import Telemetry
 
 /// What is counted for each queue.
 struct QueueMetrics: Sendable {
@@ -30,5 +31,23 @@ struct QueueMetrics: Sendable {
         delayed.record(counts.delayed)
         inFlight.record(counts.inFlight)
         oldestAge.record(counts.oldestSentAt.map { Double(now - $0) / 1000 } ?? 0)
+    }
+}
+
+/// What is counted for the commits that the writes of all queues share.
+struct CommitMetrics: Sendable {
+    private let writes: Recorder
+    private let time: Metrics.Timer
+
+    init(_ registry: PrometheusRegistry) {
+        registry.describe("broker_commit_writes", "Requests that shared a commit.")
+        registry.describe("broker_commit", "Time from the first statement of a commit until it was on disk.")
+        writes = Recorder(label: "broker_commit_writes", factory: registry)
+        time = Metrics.Timer(label: "broker_commit", factory: registry)
+    }
+
+    func record(_ writes: Int, _ duration: Duration) {
+        self.writes.record(writes)
+        time.recordNanoseconds(Int64(duration / .nanoseconds(1)))
     }
 }

@@ -187,8 +187,3 @@ struct QueueContext: Sendable {
         return QueueState.Settings(retention: attributes.retention, maxReceiveCount: policy?.maxReceiveCount)
     }
 }
-
-/// Ids of messages, requests and subscriptions: random UUIDs in lower case.
-enum MessageID {
-    static func make() -> String { UUID().uuidString.lowercased() }
-}

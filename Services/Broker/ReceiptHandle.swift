@@ -11,10 +11,12 @@ struct ReceiptHandle: Equatable {
 
     /// Base64 of version, sequence, receipt, the 16 bytes of the message id and the name of the queue.
     var text: String {
-        var bytes: [UInt8] = [Self.version]
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(120)
+        bytes.append(Self.version)
         withUnsafeBytes(of: sequence.bigEndian) { bytes.append(contentsOf: $0) }
         withUnsafeBytes(of: receipt.bigEndian) { bytes.append(contentsOf: $0) }
-        withUnsafeBytes(of: (UUID(uuidString: messageID) ?? UUID()).uuid) { bytes.append(contentsOf: $0) }
+        bytes.append(contentsOf: MessageID.bytes(of: messageID))
         bytes.append(contentsOf: queue.utf8)
         return Data(bytes).base64EncodedString()
     }
@@ -30,14 +32,10 @@ struct ReceiptHandle: Equatable {
     /// - Throws: `ReceiptHandleIsInvalid` if it is none, or one of another queue.
     init(_ text: String, queue: String) throws(AWSError) {
         guard text.utf8.count <= 1024, let data = Data(base64Encoded: text), data.count > 33, data[0] == Self.version,
-            String(bytes: data[33...], encoding: .utf8) == queue
+            data[33...].elementsEqual(queue.utf8), let id = MessageIDs(data[17..<33])
         else { throw .receiptHandleIsInvalid(text) }
-        let bytes = [UInt8](data)
-        func integer(_ start: Int) -> UInt64 { bytes[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) } }
-        var uuid = UUID().uuid
-        withUnsafeMutableBytes(of: &uuid) { $0.copyBytes(from: bytes[17..<33]) }
+        func integer(_ start: Int) -> UInt64 { data[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) } }
         self.init(
-            queue: queue, sequence: Int64(bitPattern: integer(1)), messageID: UUID(uuid: uuid).uuidString.lowercased(),
-            receipt: integer(9))
+            queue: queue, sequence: Int64(bitPattern: integer(1)), messageID: id.id(0), receipt: integer(9))
     }
 }

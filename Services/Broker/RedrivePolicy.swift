@@ -10,7 +10,7 @@ struct RedrivePolicy: Sendable, Equatable {
         func invalid(_ reason: String) -> AWSError {
             .invalidParameterValue("Value \(json) for parameter RedrivePolicy is invalid. Reason: \(reason)")
         }
-        guard let object = try? JSONDecoder().decode(JSONValue.self, from: Data(json.utf8)).object else {
+        guard let object = (try? JSONValue(parsing: json))?.object else {
             throw invalid("It must be a JSON object.")
         }
         guard case .string(let arn) = object["deadLetterTargetArn"], let name = ResourceName.queue(fromARN: arn) else {

@@ -27,14 +27,14 @@ struct RequestSignature: Equatable {
         guard authorization.hasPrefix(Self.algorithm) else {
             throw .incompleteSignature("Authorization header must begin with '\(Self.algorithm)'.")
         }
-        var parameters: [Substring: Substring] = [:]
-        let rest = authorization.dropFirst(Self.algorithm.count)
-        for part in rest.utf8.split(whereSeparator: { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: " ") }) {
+        var parameters: [(name: Substring, value: Substring)] = []
+        let rest = authorization.utf8.dropFirst(Self.algorithm.utf8.count)
+        for part in rest.split(whereSeparator: { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: " ") }) {
             guard let sign = part.firstIndex(of: UInt8(ascii: "=")) else { continue }
-            parameters[Substring(part[..<sign])] = Substring(part[part.index(after: sign)...])
+            parameters.append((Substring(part[..<sign]), Substring(part[part.index(after: sign)...])))
         }
         func parameter(_ name: Substring) throws(AWSError) -> Substring {
-            guard let value = parameters[name] else {
+            guard let value = parameters.last(where: { $0.name == name })?.value else {
                 throw .incompleteSignature("Authorization header requires '\(name)' parameter.")
             }
             return value

@@ -87,6 +87,7 @@ struct Caller: Sendable {
     let baseURL: String
     let account: String
     let requestID: String
+    let correlationID: String
     /// Whether it came in like anybody who may; `false` for one who only knew an address out of a notification.
     var isAuthenticated = true
 
@@ -103,11 +104,18 @@ struct Caller: Sendable {
 
     /// The region in `Credential=KEY/DATE/REGION/SERVICE/aws4_request` of a signed request or of its query.
     static func region(inAuthorization header: String) -> String? {
-        guard let start = header.range(of: "Credential=") else { return nil }
-        let scope = header[start.upperBound...].prefix { $0 != "," && $0 != " " && $0 != "&" }
-        let parts = scope.split(separator: "/", omittingEmptySubsequences: false)
+        let name = "Credential=".utf8
+        var rest = header.utf8[...]
+        while !rest.starts(with: name) {
+            guard rest.popFirst() != nil else { return nil }
+        }
+        let scope = Substring(
+            rest.dropFirst(name.count).prefix {
+                $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "&")
+            })
+        let parts = scope.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         guard parts.count >= 5 else { return nil }
-        let region = parts[parts.count - 3]
+        let region = Substring(parts[parts.count - 3])
         guard region.utf8.count <= 40, region.utf8.allSatisfy({ $0.isLetterOrDigit || $0 == UInt8(ascii: "-") }) else {
             return nil
         }

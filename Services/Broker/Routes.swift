@@ -2,8 +2,11 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import Logging
+import NIOCore
+import NIOHTTP1
 import Persistence
 import ServiceKit
+import Telemetry
 
 /// The one endpoint: which protocol a request speaks, and how its answer is put on the wire.
 struct Routes: Sendable {
@@ -11,6 +14,7 @@ struct Routes: Sendable {
     let sns: SNSOperations
     let account: String
     let gatekeeper: Gatekeeper
+    let logger: Logger
 
     /// A batch of the largest messages, every character escaped, fits.
     private static let largestBody = 8 << 20
@@ -18,47 +22,58 @@ struct Routes: Sendable {
     private static let openActions: Set = ["ConfirmSubscription", "Unsubscribe"]
 
     func add(to router: Router<ShopRequestContext>) {
-        router.post("/") { request, context in try await answer(request, context) }
-        // Some clients send SQS requests to the queue's URL.
-        router.post("/:account/:queue") { request, context in try await answer(request, context) }
-        // The addresses in a notification: to confirm, to unsubscribe, and for the certificate.
-        router.get("/") { request, context in try await answer(request, context) }
         let identity = sns.topics.identity
         router.get(RouterPath(identity.certificatePath)) { _, _ in
             Response(text: identity.certificatePEM, contentType: "application/x-pem-file")
         }
     }
 
-    private func answer(_ request: Request, _ context: ShopRequestContext) async throws -> Response {
-        let caller = caller(of: request)
-        guard let target = request.headers[.amzTarget] else { return await answerQuery(request, context, caller) }
-        do {
-            let body = try await body(of: request)
-            try gatekeeper.admit(request, body: body)
-            guard target.hasPrefix(SQSOperations.targetPrefix) else { throw AWSError.unknownOperation(target) }
-            let operation = String(target.dropFirst(SQSOperations.targetPrefix.count))
-            let run: @Sendable () async throws -> [UInt8] = { try await sqs.run(operation, body, caller) }
-            // Of all operations only this one waits, and must notice that its client has gone.
-            let answer = operation == "ReceiveMessage" ? try await context.cancelWhenAbandoned(run) : try await run()
-            return Response(
-                status: .ok, headers: [.contentType: "application/x-amz-json-1.0", .amznRequestID: caller.requestID],
-                body: .init(byteBuffer: ByteBuffer(bytes: answer)))
-        } catch {
-            let error = awsError(error, context)
-            return jsonError(error, caller)
+    /// A span and a line in the log for each request would be most of the broker's work.
+    var direct: DirectService {
+        DirectService(largestBody: Self.largestBody, wants: Self.isCall) { request in await answer(request) }
+    }
+
+    /// Whether a request calls the API: at `/`, or at the URL of a queue, where some clients send those of SQS. The
+    /// addresses in a notification, to confirm and to unsubscribe, are of the first kind too.
+    private static func isCall(_ head: HTTPRequestHead) -> Bool {
+        switch head.method {
+        case .POST:
+            if head.uri == "/" { return true }
+            let path = head.uri.prefix { $0 != "?" }
+            return path == "/" || path.split(separator: "/").count == 2
+        case .GET: return head.uri == "/" || head.uri.hasPrefix("/?")
+        default: return false
         }
     }
 
-    private func answerQuery(_ request: Request, _ context: ShopRequestContext, _ caller: Caller) async -> Response {
-        var namespace = SNSOperations.namespace
+    private func answer(_ request: DirectRequest) async -> DirectResponse {
+        let caller = caller(of: request)
+        guard let target = request.head.headers.first(name: "x-amz-target") else {
+            return await answerQuery(request, caller)
+        }
         do {
-            let body = request.method == .get ? Data() : try await body(of: request)
+            let body = try body(of: request)
+            try gatekeeper.admit(request, body: body)
+            guard target.hasPrefix(SQSOperations.targetPrefix) else { throw AWSError.unknownOperation(target) }
+            let operation = String(target.dropFirst(SQSOperations.targetPrefix.count))
+            let answer = try await sqs.run(operation, body, caller)
+            return DirectResponse(
+                headers: headers("application/x-amz-json-1.0", caller), body: ByteBuffer(bytes: answer))
+        } catch {
+            return jsonError(awsError(error), caller)
+        }
+    }
+
+    private func answerQuery(_ request: DirectRequest, _ caller: Caller) async -> DirectResponse {
+        var namespace = SNSOperations.namespace
+        let isGet = request.head.method == .GET
+        do {
+            let body = isGet ? Data() : try body(of: request)
             let form: FormParameters =
-                request.method == .get
-                ? try FormParameters(parsing: (request.uri.query ?? "").utf8) : try FormParameters(parsing: body)
+                isGet ? try FormParameters(parsing: (request.query ?? "").utf8) : try FormParameters(parsing: body)
             let action = form["Action"] ?? ""
             // The addresses in a notification are there for whoever got it.
-            let isOpen = request.method == .get && Self.openActions.contains(action) && !Gatekeeper.isSigned(request)
+            let isOpen = isGet && Self.openActions.contains(action) && !Gatekeeper.isSigned(request)
             if !isOpen { try gatekeeper.admit(request, body: body) }
             let caller = caller.authenticated(!isOpen)
             guard !action.isEmpty else {
@@ -69,12 +84,7 @@ struct Routes: Sendable {
             case SNSOperations.version: result = try await sns.run(action, form, caller)
             case SQSQuery.version:
                 namespace = SQSQuery.namespace
-                let path = request.uri.path
-                let run: @Sendable () async throws -> XMLWriter = {
-                    try await SQSQuery.run(action, form, path: path, sqs, caller)
-                }
-                result =
-                    try await action == "ReceiveMessage" ? context.cancelWhenAbandoned(run) : run()
+                result = try await SQSQuery.run(action, form, path: String(request.path), sqs, caller)
             case STSOperations.version:
                 namespace = STSOperations.namespace
                 result = try STSOperations.run(action, caller, accessKeyID: gatekeeper.key?.id)
@@ -89,9 +99,9 @@ struct Routes: Sendable {
                 if !SNSOperations.withoutResult.contains(action) { xml.element("\(action)Result", result) }
                 xml.element("ResponseMetadata") { $0.element("RequestId", caller.requestID) }
             }
-            return xmlResponse(xml, .ok, caller)
+            return xmlResponse(xml, 200, caller)
         } catch {
-            let error = awsError(error, context)
+            let error = awsError(error)
             var xml = XMLWriter()
             xml.element("ErrorResponse", attributes: " xmlns=\"\(namespace)\"") { xml in
                 xml.element("Error") { xml in
@@ -101,34 +111,31 @@ struct Routes: Sendable {
                 }
                 xml.element("RequestId", caller.requestID)
             }
-            return xmlResponse(xml, .init(code: error.status), caller)
+            return xmlResponse(xml, error.status, caller)
         }
     }
 
-    private func caller(of request: Request) -> Caller {
-        let credential = request.headers[.authorization] ?? request.uri.query?.removingPercentEncoding
+    private func caller(of request: DirectRequest) -> Caller {
+        let headers = request.head.headers
+        let credential = headers.first(name: "authorization") ?? request.query?.removingPercentEncoding
         let region = credential.flatMap(Caller.region(inAuthorization:))
+        let requestID = MessageID.make()
+        let correlationID = headers.first(name: "x-correlation-id").flatMap { CorrelationID.isValid($0) ? $0 : nil }
         return Caller(
-            region: region ?? "us-east-1", baseURL: "http://\(request.head.authority ?? "localhost:4566")",
-            account: account, requestID: MessageID.make())
+            region: region ?? "us-east-1", baseURL: "http://\(headers.first(name: "host") ?? "localhost:4566")",
+            account: account, requestID: requestID, correlationID: correlationID ?? requestID)
     }
 
-    private func body(of request: Request) async throws -> Data {
-        do {
-            return Data((try await request.bytes(maxBytes: Self.largestBody)).readableBytesView)
-        } catch let problem as Problem where problem.status == .contentTooLarge {
+    private func body(of request: DirectRequest) throws(AWSError) -> Data {
+        guard let body = request.body else {
             throw AWSError(
                 code: "RequestEntityTooLarge", "The request is larger than \(Self.largestBody) bytes.", status: 413)
-        } catch is CancellationError {
-            throw CancellationError()
-        } catch {
-            // The client stopped in the middle, or what it sent is no HTTP.
-            throw AWSError(code: "IncompleteBody", "The body ended before its end; send it again.")
         }
+        return Data(body.readableBytesView)
     }
 
     /// What Amazon would call an error. One that no client caused goes to the log.
-    private func awsError(_ error: any Error, _ context: ShopRequestContext) -> AWSError {
+    private func awsError(_ error: any Error) -> AWSError {
         switch error {
         case let error as AWSError: return error
         case is CancellationError:
@@ -136,33 +143,35 @@ struct Routes: Sendable {
                 code: "ServiceUnavailable", "The broker is shutting down; send the request again.", status: 503,
                 isSenderFault: false)
         case let error as DatabaseError:
-            context.logger.error("the database failed", metadata: ["error": "\(error)"])
+            logger.error("the database failed", metadata: ["error": "\(error)"])
             return .unavailable
         default:
-            context.logger.error("a request failed", metadata: ["error": "\(error)"])
+            logger.error("a request failed", metadata: ["error": "\(error)"])
             return .internalFailure
         }
     }
 
-    private func jsonError(_ error: AWSError, _ caller: Caller) -> Response {
+    private func jsonError(_ error: AWSError, _ caller: Caller) -> DirectResponse {
         var json = JSONWriter()
         json.object { json in
             json.member("__type", "\(error.namespace)#\(error.shape)")
             json.member("message", error.message)
         }
         let fault = error.isSenderFault ? "Sender" : "Receiver"
-        return Response(
-            status: .init(code: error.status),
-            headers: [
-                .contentType: "application/x-amz-json-1.0", .amznRequestID: caller.requestID,
-                .amznQueryError: "\(error.code);\(fault)",
-            ], body: .init(byteBuffer: ByteBuffer(bytes: json.bytes)))
+        var headers = headers("application/x-amz-json-1.0", caller)
+        headers.add(name: "x-amzn-query-error", value: "\(error.code);\(fault)")
+        return DirectResponse(
+            status: .init(statusCode: error.status), headers: headers, body: ByteBuffer(bytes: json.bytes))
     }
 
-    private func xmlResponse(_ xml: XMLWriter, _ status: HTTPResponse.Status, _ caller: Caller) -> Response {
-        Response(
-            status: status, headers: [.contentType: "text/xml", .amznRequestID: caller.requestID],
-            body: .init(byteBuffer: ByteBuffer(string: xml.text)))
+    private func xmlResponse(_ xml: XMLWriter, _ status: Int, _ caller: Caller) -> DirectResponse {
+        DirectResponse(
+            status: .init(statusCode: status), headers: headers("text/xml", caller),
+            body: ByteBuffer(string: xml.text))
+    }
+
+    private func headers(_ contentType: String, _ caller: Caller) -> HTTPHeaders {
+        ["content-type": contentType, "x-amzn-requestid": caller.requestID, "x-correlation-id": caller.correlationID]
     }
 }
 
@@ -171,9 +180,4 @@ extension XMLWriter {
     mutating func element(_ name: String, _ content: XMLWriter) {
         element(name) { $0.append(content) }
     }
-}
-
-extension HTTPField.Name {
-    fileprivate static let amznRequestID = Self("x-amzn-RequestId")!
-    fileprivate static let amznQueryError = Self("x-amzn-query-error")!
 }

@@ -8,9 +8,10 @@ extension SNSOperations {
             throw AWSError.invalidParameter("PhoneNumber Reason: Text messages are not available; publish to a topic.")
         }
         let topic = try topics.get(ResourceName.topic(fromARN: form["TopicArn"] ?? form.required("TargetArn")))
-        let notification = try notification(form, topic.attributes)
+        let ids = MessageIDs()
+        let notification = try notification(form, id: ids.id(0), topic.attributes)
         guard Self.size(notification) <= Self.mostBytes else { throw AWSError.invalidParameter("Message too long") }
-        let sent = try await publish([notification], to: topic, caller)
+        let sent = try await publish([notification], ids: ids, to: topic, caller)
         xml.element("MessageId", sent[0].messageID)
         if let number = sent[0].sequenceNumber { xml.element("SequenceNumber", number) }
     }
@@ -19,11 +20,11 @@ extension SNSOperations {
     private typealias Receipt = (messageID: String, sequenceNumber: String?)
 
     private func publish(
-        _ notifications: [Notification], to topic: Topics.Topic, _ caller: Caller
+        _ notifications: [Notification], ids: MessageIDs, to topic: Topics.Topic, _ caller: Caller
     ) async throws -> [Receipt] {
         let isFIFO = topic.attributes.isFIFO
         guard isFIFO || notifications.contains(where: { $0.group != nil }) else {
-            try await topics.publish(notifications, to: topic, caller: caller)
+            try await topics.publish(notifications, ids: ids, to: topic, caller: caller)
             return notifications.map { ($0.messageID, nil) }
         }
         return try await topics.publishInGroups(notifications, to: topic, caller: caller).map { sent in
@@ -36,12 +37,15 @@ extension SNSOperations {
         let topic = try topics.get(ResourceName.topic(fromARN: form.required("TopicArn")))
         let entries = form.items("PublishBatchRequestEntries")
         try check(entries.map { $0["Id"] ?? "" })
-        let notifications = try entries.map { try notification($0, topic.attributes) }
+        let ids = MessageIDs()
+        let notifications = try entries.enumerated().map { index, entry in
+            try notification(entry, id: ids.id(index), topic.attributes)
+        }
         guard notifications.reduce(0, { $0 + Self.size($1) }) <= Self.mostBytes else {
             throw AWSError(
                 code: "BatchRequestTooLong", "The length of all the messages put together is more than the limit.")
         }
-        let sent = try await publish(notifications, to: topic, caller)
+        let sent = try await publish(notifications, ids: ids, to: topic, caller)
         xml.members("Successful", Array(zip(entries, sent))) { xml, entry in
             xml.element("Id", entry.0["Id"] ?? "")
             xml.element("MessageId", entry.1.messageID)
@@ -70,7 +74,9 @@ extension SNSOperations {
         }
     }
 
-    private func notification(_ form: FormParameters, _ topic: TopicAttributes) throws(AWSError) -> Notification {
+    private func notification(
+        _ form: FormParameters, id: String, _ topic: TopicAttributes
+    ) throws(AWSError) -> Notification {
         guard let message = form["Message"], !message.isEmpty else { throw .invalidParameter("Empty message") }
         if let subject = form["Subject"] { try Self.check(subject: subject) }
         try MessageText.check(message, "the message")
@@ -82,7 +88,7 @@ extension SNSOperations {
         }
         let texts = try texts(message, structure: form["MessageStructure"])
         return Notification(
-            messageID: MessageID.make(), message: texts.standard, variants: texts.variants, subject: form["Subject"],
+            messageID: id, message: texts.standard, variants: texts.variants, subject: form["Subject"],
             attributes: attributes, group: try group(form, topic),
             deduplicationID: try deduplicationID(form, message, topic))
     }

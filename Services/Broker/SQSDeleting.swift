@@ -1,23 +1,13 @@
 /// `DeleteMessage`, `ChangeMessageVisibility` and their batches.
 extension SQSOperations {
-    struct DeleteInput: Decodable {
+    struct DeleteInput {
         let queueURL: String
         let handle: String
-
-        enum CodingKeys: String, CodingKey {
-            case queueURL = "QueueUrl"
-            case handle = "ReceiptHandle"
-        }
     }
 
-    struct HandleEntry: Decodable {
+    struct HandleEntry {
         let id: String
         let handle: String
-
-        enum CodingKeys: String, CodingKey {
-            case id = "Id"
-            case handle = "ReceiptHandle"
-        }
     }
 
     struct VisibilityInput: Decodable {

@@ -83,7 +83,7 @@ extension SQSOperations {
 
     func cancelMoveTask(_ input: CancelMoveInput) async throws -> JSONWriter {
         guard let data = Data(base64Encoded: input.handle),
-            let id = (try? JSONDecoder().decode(JSONValue.self, from: data))?.object?["taskId"]?.string
+            let id = (try? JSONValue(parsing: String(decoding: data, as: UTF8.self)))?.object?["taskId"]?.string
         else { throw AWSError.invalidParameterValue("Value for parameter TaskHandle is invalid.") }
         let moved = try await moves.cancel(id)
         var json = JSONWriter()

@@ -15,8 +15,8 @@ struct SQSOperations: Sendable {
         "ChangeMessageVisibility": operation { sqs, input, _ in try await sqs.changeVisibility(input) },
         "ChangeMessageVisibilityBatch": operation { sqs, input, _ in try await sqs.changeVisibilityBatch(input) },
         "CreateQueue": operation { try await $0.createQueue($1, $2) },
-        "DeleteMessage": operation { sqs, input, _ in try await sqs.deleteMessage(input) },
-        "DeleteMessageBatch": operation { sqs, input, _ in try await sqs.deleteMessageBatch(input) },
+        "DeleteMessage": frequent { sqs, input, _ in try await sqs.deleteMessage(input) },
+        "DeleteMessageBatch": frequent { sqs, input, _ in try await sqs.deleteMessageBatch(input) },
         "DeleteQueue": operation { sqs, input, _ in try await sqs.deleteQueue(input) },
         "GetQueueAttributes": operation { try $0.getQueueAttributes($1, $2) },
         "GetQueueUrl": operation { try $0.getQueueURL($1, $2) },
@@ -25,9 +25,9 @@ struct SQSOperations: Sendable {
         "ListQueueTags": operation { sqs, input, _ in try sqs.listQueueTags(input) },
         "ListQueues": operation { try $0.listQueues($1, $2) },
         "PurgeQueue": operation { sqs, input, _ in try await sqs.purgeQueue(input) },
-        "ReceiveMessage": operation { try await $0.receiveMessage($1, $2) },
-        "SendMessage": operation { try await $0.sendMessage($1, $2) },
-        "SendMessageBatch": operation { try await $0.sendMessageBatch($1, $2) },
+        "ReceiveMessage": frequent { try await $0.receiveMessage($1, $2) },
+        "SendMessage": frequent { try await $0.sendMessage($1, $2) },
+        "SendMessageBatch": frequent { try await $0.sendMessageBatch($1, $2) },
         "SetQueueAttributes": operation { sqs, input, _ in try await sqs.setQueueAttributes(input) },
         "StartMessageMoveTask": operation { try await $0.startMoveTask($1, $2) },
         "TagQueue": operation { sqs, input, _ in try await sqs.tagQueue(input) },
@@ -40,6 +40,18 @@ struct SQSOperations: Sendable {
     func run(_ name: String, _ body: Data, _ caller: Caller) async throws -> [UInt8] {
         guard let handler = Self.table[name] else { throw AWSError.unknownOperation(name) }
         return try await handler(self, body, caller)
+    }
+
+    /// An operation that is called for each message.
+    private static func frequent<Input: JSONInput & Sendable & SendableMetatype>(
+        _ run: @escaping @Sendable (SQSOperations, Input, Caller) async throws -> JSONWriter
+    ) -> Handler {
+        { operations, body, caller in
+            let input = try JSONReader.read(body.isEmpty ? Data("{}".utf8) : body) { (reader) throws(AWSError) in
+                try Input(&reader)
+            }
+            return try await run(operations, input, caller).bytes
+        }
     }
 
     private static func operation<Input: Decodable & SendableMetatype>(

@@ -1,6 +1,6 @@
 /// `ReceiveMessage`.
 extension SQSOperations {
-    struct ReceiveInput: Decodable {
+    struct ReceiveInput {
         let queueURL: String
         let maximum: Int?
         let visibilityTimeout: Int?
@@ -9,17 +9,6 @@ extension SQSOperations {
         let systemAttributeNames: [String]?
         let messageAttributeNames: [String]?
         let attempt: String?
-
-        enum CodingKeys: String, CodingKey {
-            case queueURL = "QueueUrl"
-            case maximum = "MaxNumberOfMessages"
-            case visibilityTimeout = "VisibilityTimeout"
-            case waitSeconds = "WaitTimeSeconds"
-            case attributeNames = "AttributeNames"
-            case systemAttributeNames = "MessageSystemAttributeNames"
-            case messageAttributeNames = "MessageAttributeNames"
-            case attempt = "ReceiveRequestAttemptId"
-        }
     }
 
     func receiveMessage(_ input: ReceiveInput, _ caller: Caller) async throws -> JSONWriter {
@@ -45,14 +34,19 @@ extension SQSOperations {
                 throw AWSError.invalidAttributeName(name)
             }
         }
-        let deliveries = try await queue.receive(
-            maximum: maximum,
-            visibility: input.visibilityTimeout.map { Milliseconds($0) * 1000 } ?? attributes.visibilityTimeout,
-            wait: input.waitSeconds.map { Milliseconds($0) * 1000 } ?? attributes.wait, attempt: input.attempt)
+        let visibility = input.visibilityTimeout.map { Milliseconds($0) * 1000 } ?? attributes.visibilityTimeout
+        let wait = input.waitSeconds.map { Milliseconds($0) * 1000 } ?? attributes.wait
+        var deliveries: [QueueState.Delivery] = []
+        if input.attempt == nil { deliveries = try await queue.receiveAtOnce(maximum: maximum, visibility: visibility) }
+        if deliveries.isEmpty {
+            deliveries = try await queue.receive(
+                maximum: maximum, visibility: visibility, wait: wait, attempt: input.attempt)
+        }
         let selection = AttributeSelection(
             system: Set((input.attributeNames ?? []) + (input.systemAttributeNames ?? [])),
             message: input.messageAttributeNames ?? [])
-        var json = JSONWriter(capacity: 1024 * deliveries.count)
+        let size = deliveries.reduce(256) { $0 + 512 + ($1.message.content?.size ?? 0) * 5 / 4 }
+        var json = JSONWriter(capacity: size)
         json.object { json in
             guard !deliveries.isEmpty else { return }
             json.key("Messages")

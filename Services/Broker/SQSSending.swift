@@ -1,7 +1,7 @@
 /// `SendMessage` and `SendMessageBatch`.
 extension SQSOperations {
     /// A message as `SendMessage` and the entries of `SendMessageBatch` give it.
-    struct MessageInput: Decodable {
+    struct MessageInput {
         let id: String?
         let body: String
         let delaySeconds: Int?
@@ -10,40 +10,20 @@ extension SQSOperations {
         let deduplicationID: String?
         let group: String?
 
-        enum CodingKeys: String, CodingKey {
-            case id = "Id"
-            case body = "MessageBody"
-            case delaySeconds = "DelaySeconds"
-            case attributes = "MessageAttributes"
-            case systemAttributes = "MessageSystemAttributes"
-            case deduplicationID = "MessageDeduplicationId"
-            case group = "MessageGroupId"
-        }
-
         /// What counts towards the limits.
         var size: Int {
             (attributes ?? [:]).reduce(body.utf8.count) { $0 + $1.key.utf8.count + $1.value.size }
         }
     }
 
-    struct SendMessageInput: Decodable {
+    struct SendMessageInput {
         let queueURL: String
         let message: MessageInput
-
-        init(from decoder: any Decoder) throws {
-            queueURL = try QueueInput(from: decoder).queueURL
-            message = try MessageInput(from: decoder)
-        }
     }
 
-    struct BatchInput<Entry: Decodable>: Decodable {
+    struct BatchInput<Entry: Sendable>: Sendable {
         let queueURL: String
         let entries: [Entry]
-
-        enum CodingKeys: String, CodingKey {
-            case queueURL = "QueueUrl"
-            case entries = "Entries"
-        }
     }
 
     func sendMessage(_ input: SendMessageInput, _ caller: Caller) async throws -> JSONWriter {
@@ -169,5 +149,12 @@ extension SQSOperations {
             )
         }
         return Digest.sha256(of: input.body)
+    }
+}
+
+extension SQSOperations.BatchInput: Decodable where Entry: Decodable {
+    enum CodingKeys: String, CodingKey {
+        case queueURL = "QueueUrl"
+        case entries = "Entries"
     }
 }

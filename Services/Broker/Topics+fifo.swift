@@ -57,53 +57,51 @@ extension Topics {
                     isRaw
                     ? notification.raw(for: kind, sender: envelope.caller.account)
                     : try notification.enveloped(for: kind, topic: envelope)
-                var targets: [Target] = []
+                var places: [Place] = []
                 for subscription in subscriptions {
-                    guard let target = try target(of: subscription, content, transaction) else {
+                    guard let target = try targets(of: subscription, transaction).first(where: { $0.takes(content) })
+                    else {
                         outcomes[.failed, default: 0] += 1
                         continue
                     }
                     if try isDuplicate(notification, in: target, now: now, transaction) { continue }
                     if !kind.isHTTP { outcomes[target.isDeadLetter ? .redriven : .delivered, default: 0] += 1 }
-                    targets.append((subscription, target))
+                    places.append((subscription, target))
                 }
-                try store(content, notification, targets, now: now, &arrivals, transaction)
+                try store(content, notification, places, now: now, &arrivals, transaction)
             }
         }
     }
 
-    private typealias Target = (
-        subscription: Subscription, place: (id: Int64, queue: MessageQueue, isDeadLetter: Bool)
-    )
+    private typealias Place = (subscription: Subscription, target: Target)
 
     private func store(
-        _ content: MessageContent, _ notification: Notification, _ targets: [Target], now: Milliseconds,
+        _ content: MessageContent, _ notification: Notification, _ places: [Place], now: Milliseconds,
         _ arrivals: inout [String: [QueuedMessage]], _ transaction: any Transaction
     ) throws {
-        guard !targets.isEmpty else { return }
-        let copies = targets.map { subscription, place in
-            let queue = place.queue.record.attributes
+        guard !places.isEmpty else { return }
+        let copies = places.map { subscription, target in
+            let queue = target.queue.record.attributes
             return BrokerStore.Copy(
-                queue: place.id,
+                queue: target.id,
                 messageID: subscription.kind.isHTTP ? notification.messageID : MessageID.make(),
                 visibleAt: now + queue.delay, subscription: content.hole == nil ? nil : subscription.id,
                 group: notification.group, deduplicationID: queue.isFIFO ? notification.deduplicationID : nil,
                 isOrdered: queue.isFIFO)
         }
         let stored = try store.insert(content, copies: copies, sentAt: now, transaction)
-        for ((_, place), message) in zip(targets, stored) {
-            arrivals[place.queue.name, default: []].append(message)
+        for ((_, target), message) in zip(places, stored) {
+            arrivals[target.queue.name, default: []].append(message)
             let sent = BrokerStore.Sent(messageID: message.messageID, sequence: message.sequence)
-            try place.queue.remember(
-                sent, group: notification.group, deduplicationID: notification.deduplicationID, in: place.id, now: now,
+            try target.queue.remember(
+                sent, group: notification.group, deduplicationID: notification.deduplicationID, in: target.id, now: now,
                 transaction)
         }
     }
 
     /// Whether a FIFO queue has the notification from elsewhere.
     private func isDuplicate(
-        _ notification: Notification, in target: (id: Int64, queue: MessageQueue, isDeadLetter: Bool),
-        now: Milliseconds, _ transaction: any Transaction
+        _ notification: Notification, in target: Target, now: Milliseconds, _ transaction: any Transaction
     ) throws -> Bool {
         try target.queue.original(
             group: notification.group, deduplicationID: notification.deduplicationID, in: target.id, now: now,

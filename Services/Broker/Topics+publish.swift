@@ -4,59 +4,78 @@ import Persistence
 extension Topics {
     /// Delivers notifications to the queues that want them, and puts them before the endpoints that do: all copies of
     /// all of them are in one transaction, and on disk when this returns.
-    func publish(_ notifications: [Notification], to topic: Topic, caller: Caller) async throws {
+    /// - Parameter ids: those of the notifications.
+    func publish(_ notifications: [Notification], ids: MessageIDs, to topic: Topic, caller: Caller) async throws {
         let groups = try groups(notifications, topic, caller)
         topic.metrics.published.increment(by: notifications.count)
         guard !groups.isEmpty else { return }
-        try await store.database.write { [store, clock, queues] transaction in
+        try await store.database.write { [store, clock] transaction in
             let now = clock.now()
-            var arrivals: [String: [QueuedMessage]] = [:]
+            var arrivals: [(queue: MessageQueue, messages: [QueuedMessage])] = []
             var outcomes: [TopicMetrics.Outcome: Int] = [:]
             for group in groups {
-                for (index, content) in group.contents.enumerated() {
-                    var targets: [String] = []
-                    var copies: [BrokerStore.Copy] = []
-                    for part in group.parts where part.members.contains(index) {
-                        guard let target = try self.target(of: part.subscription, content, transaction) else {
-                            outcomes[.failed, default: 0] += 1
-                            continue
-                        }
-                        // Endpoints are told the notification's own id.
-                        let id = part.subscription.kind.isHTTP ? notifications[index].messageID : MessageID.make()
-                        targets.append(target.queue.name)
-                        copies.append(
-                            BrokerStore.Copy(
-                                queue: target.id, messageID: id,
-                                visibleAt: now + target.queue.record.attributes.delay,
-                                subscription: group.form.isRaw ? nil : part.subscription.id))
-                        if !part.subscription.kind.isHTTP {
-                            outcomes[target.isDeadLetter ? .redriven : .delivered, default: 0] += 1
-                        }
-                    }
-                    guard !copies.isEmpty else { continue }
-                    let stored = try store.insert(content, copies: copies, sentAt: now, transaction)
-                    for (target, message) in zip(targets, stored) { arrivals[target, default: []].append(message) }
+                let shares = try group.parts.flatMap { part in
+                    try self.shares(of: part, in: group, ids: ids, now: now, &outcomes, transaction)
                 }
+                guard !shares.isEmpty else { continue }
+                let stored = try store.insert(group.contents, shares: shares.map(\.share), sentAt: now, transaction)
+                arrivals += zip(shares, stored).map { (queue: $0.queue, messages: $1) }
             }
             transaction.onCommit { [arrivals, outcomes] in
-                for (target, messages) in arrivals { queues.find(target)?.accept(messages) }
+                for (queue, messages) in arrivals { queue.accept(messages) }
                 for (outcome, count) in outcomes { topic.metrics.count(outcome, count) }
             }
         }
     }
 
-    /// Where a notification goes: to the subscriber's queue or, if that was deleted or takes no message so large, to
-    /// the subscription's dead-letter queue.
-    func target(
-        of subscription: Subscription, _ content: MessageContent, _ transaction: any Transaction
-    ) throws -> (id: Int64, queue: MessageQueue, isDeadLetter: Bool)? {
-        for (name, isDeadLetter) in [(subscription.queue, false), (subscription.attributes.deadLetterQueue, true)] {
-            guard let name, let id = try store.queueID(name, transaction), let queue = queues.find(name),
-                content.body.utf8.count <= queue.record.attributes.maximumMessageSize
-            else { continue }
-            return (id, queue, isDeadLetter)
+    /// What a subscription gets of a group: mostly all of it in one queue.
+    private func shares(
+        of part: Part, in group: Group, ids: MessageIDs, now: Milliseconds,
+        _ outcomes: inout [TopicMetrics.Outcome: Int], _ transaction: any Transaction
+    ) throws -> [(queue: MessageQueue, share: BrokerStore.NewShare)] {
+        let isHTTP = part.subscription.kind.isHTTP
+        let targets = try targets(of: part.subscription, transaction)
+        let places = Dictionary(grouping: part.members) { member in
+            targets.firstIndex { $0.takes(group.contents[member]) }
         }
-        return nil
+        return places.compactMap { place, members in
+            guard let place else {
+                outcomes[.failed, default: 0] += members.count
+                return nil
+            }
+            let target = targets[place]
+            if !isHTTP { outcomes[target.isDeadLetter ? .redriven : .delivered, default: 0] += members.count }
+            return (
+                target.queue,
+                BrokerStore.NewShare(
+                    queue: target.id, visibleAt: now + target.queue.record.attributes.delay, members: members,
+                    // Endpoints are told the notification's own id.
+                    ids: isHTTP ? ids : MessageIDs(), subscription: group.form.isRaw ? nil : part.subscription.id)
+            )
+        }
+    }
+
+    /// A queue that notifications of a subscription go to.
+    struct Target {
+        let id: Int64
+        let queue: MessageQueue
+        let isDeadLetter: Bool
+
+        func takes(_ content: MessageContent) -> Bool {
+            content.body.utf8.count <= queue.record.attributes.maximumMessageSize
+        }
+    }
+
+    /// Where notifications go: to the subscriber's queue or, if that was deleted or takes no message so large, to the
+    /// subscription's dead-letter queue.
+    func targets(of subscription: Subscription, _ transaction: any Transaction) throws -> [Target] {
+        try [(subscription.queue, false), (subscription.attributes.deadLetterQueue, true)].compactMap {
+            (name, isDeadLetter) in
+            guard let name, let id = try store.queueID(name, transaction), let queue = queues.find(name) else {
+                return nil
+            }
+            return Target(id: id, queue: queue, isDeadLetter: isDeadLetter)
+        }
     }
 
     /// How a notification is written.

@@ -39,6 +39,11 @@ struct XMLWriter: Sendable {
     }
 
     private mutating func escape(_ value: String) {
+        // Ids and ARNs need none of it.
+        if value.utf8.allSatisfy({ $0.isLetterOrDigit || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ":") }) {
+            text += value
+            return
+        }
         for scalar in value.unicodeScalars {
             switch scalar {
             case "&": text += "&amp;"

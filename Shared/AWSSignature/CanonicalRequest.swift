@@ -123,17 +123,23 @@ enum PercentEncoding {
 extension UInt8 {
     fileprivate static let newline = UInt8(ascii: "\n")
 
+    /// What a hexadecimal digit stands for; `nil` for any other byte.
+    var hexValue: UInt8? {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
     /// Exactly two hexadecimal digits.
     init?(hexOf digits: some Sequence<UInt8>) {
         var value: UInt8 = 0
         var count = 0
         for digit in digits {
-            switch digit {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | (digit - UInt8(ascii: "0"))
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | (digit - UInt8(ascii: "a") + 10)
-            case UInt8(ascii: "A")...UInt8(ascii: "F"): value = value << 4 | (digit - UInt8(ascii: "A") + 10)
-            default: return nil
-            }
+            guard let digit = digit.hexValue else { return nil }
+            value = value << 4 | digit
             count += 1
         }
         guard count == 2 else { return nil }

@@ -36,12 +36,13 @@ public struct SigningKey: Sendable {
     public func isValid(_ signature: some StringProtocol, of request: CanonicalRequest, stamp: String) -> Bool {
         var claimed: [UInt8] = []
         claimed.reserveCapacity(SHA256.byteCount)
-        var digits = signature.utf8[...]
-        while !digits.isEmpty {
-            guard claimed.count < SHA256.byteCount, let byte = UInt8(hexOf: digits.prefix(2)) else { return false }
-            claimed.append(byte)
-            digits = digits.dropFirst(2)
+        var high: UInt8?
+        for digit in signature.utf8 {
+            guard let value = digit.hexValue, claimed.count < SHA256.byteCount else { return false }
+            if let first = high { claimed.append(first << 4 | value) }
+            high = high == nil ? value : nil
         }
+        guard high == nil else { return false }
         return code(of: request, stamp) == claimed
     }
 

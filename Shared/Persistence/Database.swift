@@ -9,7 +9,8 @@ public protocol Database: Sendable {
     /// Runs `body` in a transaction and returns once it is on disk.
     ///
     /// An error thrown by `body` rolls back what it did and is thrown on. Writes that run at the same time share one
-    /// commit, each in a savepoint of its own.
+    /// commit; if one of them fails, the others are rolled back too and run again, so `body` must do nothing but change
+    /// the database: what else follows from it belongs into ``Transaction/onCommit(_:)``.
     @discardableResult
     func write<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws -> Value
 
@@ -76,16 +77,22 @@ public enum DatabaseError: Error, Equatable, CustomStringConvertible {
     }
 }
 
+/// Hears of a commit that is on disk: how many writes shared it, and how long it took from its first statement on.
+public typealias CommitObserver = @Sendable (_ writes: Int, _ duration: Duration) -> Void
+
 /// Opens databases by address.
 public enum Databases {
     /// Opens the database that `url` names, creating it if it isn't there, and brings its schema up to date.
     /// - Parameters:
     ///   - url: `sqlite:PATH`.
     ///   - migrations: the schema, oldest first; each is applied once.
+    ///   - onCommit: hears of each commit.
     /// - Throws: ``DatabaseError``.
-    public static func open(url: String, migrations: [Migration]) async throws -> any Database {
+    public static func open(
+        url: String, migrations: [Migration], onCommit: CommitObserver? = nil
+    ) async throws -> any Database {
         guard url.hasPrefix("sqlite:") else { throw DatabaseError.unsupportedURL(url) }
-        let database = try SQLiteDatabase(path: String(url.dropFirst("sqlite:".count)))
+        let database = try SQLiteDatabase(path: String(url.dropFirst("sqlite:".count)), onCommit: onCommit)
         try await database.migrate(migrations)
         return database
     }

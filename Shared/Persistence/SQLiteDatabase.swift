@@ -15,13 +15,16 @@ public final class SQLiteDatabase: Database {
     private let commits = Metrics.Counter(label: "sqlite.commits")
     private let writes = Metrics.Counter(label: "sqlite.writes")
     private let pending = Mutex(PendingWrites())
+    private let onCommit: CommitObserver?
 
     /// How many writes share a commit at most, so that the first of them does not wait without bound.
     private static let largestGroup = 256
 
     /// Opens the file, creating it and its folder if they aren't there.
+    /// - Parameter onCommit: hears of each commit.
     /// - Throws: ``DatabaseError/cannotOpen(path:reason:)``.
-    public init(path: String) throws {
+    public init(path: String, onCommit: CommitObserver? = nil) throws {
+        self.onCommit = onCommit
         name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         var configuration = Configuration()
         configuration.foreignKeysEnabled = true
@@ -104,14 +107,26 @@ public final class SQLiteDatabase: Database {
     }
 
     /// Runs a group of writes in one transaction. Nobody hears of success before the commit is on disk.
+    ///
+    /// A savepoint for each write would be the larger part of what a small write costs, and hardly a write fails. So
+    /// they run without; if one fails, all of it is rolled back and done again, with savepoints.
     private func commit(_ group: [PendingWrite], on connection: GRDB.Database) {
+        let started = ContinuousClock.now
         var outcomes: [@Sendable () -> Void] = []
         do {
-            try connection.execute(sql: "BEGIN IMMEDIATE")
-            for write in group { outcomes.append(try run(write, on: connection)) }
-            try connection.execute(sql: "COMMIT")
+            try connection.cachedStatement(sql: "BEGIN IMMEDIATE").execute()
+            do {
+                for write in group { outcomes.append(try run(write, on: connection)) }
+            } catch  where group.count > 1 && connection.isInsideTransaction {
+                try connection.execute(sql: "ROLLBACK")
+                try connection.execute(sql: "BEGIN IMMEDIATE")
+                outcomes = []
+                for write in group { outcomes.append(try runInSavepoint(write, on: connection)) }
+            }
+            try connection.cachedStatement(sql: "COMMIT").execute()
             commits.increment()
             writes.increment(by: group.count)
+            onCommit?(group.count, ContinuousClock.now - started)
         } catch {
             if connection.isInsideTransaction { try? connection.execute(sql: "ROLLBACK") }
             let reason = (error as? GRDB.DatabaseError).map { DatabaseError($0) } ?? error
@@ -120,21 +135,27 @@ public final class SQLiteDatabase: Database {
         for outcome in outcomes { outcome() }
     }
 
-    /// Runs one write in a savepoint.
-    /// - Returns: what to tell its caller after the commit.
-    /// - Throws: only when SQLite has given up the transaction as a whole, as it does when the disk is full.
+    /// - Returns: what to tell the write's caller after the commit.
     private func run(_ write: PendingWrite, on connection: GRDB.Database) throws -> @Sendable () -> Void {
         let transaction = SQLiteTransaction(connection)
         defer { transaction.end() }
+        let succeed = try write.run(transaction)
+        let actions = transaction.commitActions
+        return {
+            for action in actions { action() }
+            succeed()
+        }
+    }
+
+    /// Runs a write so that it can fail alone.
+    /// - Returns: what to tell its caller after the commit.
+    /// - Throws: only when SQLite has given up the transaction as a whole, as it does when the disk is full.
+    private func runInSavepoint(_ write: PendingWrite, on connection: GRDB.Database) throws -> @Sendable () -> Void {
         try connection.cachedStatement(sql: "SAVEPOINT one").execute()
         do {
-            let succeed = try write.run(transaction)
+            let succeed = try run(write, on: connection)
             try connection.cachedStatement(sql: "RELEASE one").execute()
-            let actions = transaction.commitActions
-            return {
-                for action in actions { action() }
-                succeed()
-            }
+            return succeed
         } catch {
             guard connection.isInsideTransaction else { throw error }
             try connection.execute(sql: "ROLLBACK TO one")

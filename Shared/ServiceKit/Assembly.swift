@@ -1,5 +1,6 @@
 import HTTPTypes
 public import Hummingbird
+import HummingbirdCore
 public import Logging
 public import NIOCore
 public import ServiceLifecycle
@@ -11,16 +12,21 @@ public struct Assembly: Sendable {
     /// What runs beside the HTTP server, in dependency order: each may use those before it. The HTTP server starts
     /// after them and stops before them.
     public let services: [any Service]
+    private let direct: DirectService?
 
     /// Closes the router: add all routes before.
     ///
     /// - Parameters:
     ///   - router: from ``Chassis/router(accessLog:)``, with the service's routes.
     ///   - services: what runs beside the HTTP server, in dependency order.
-    public init(router: Router<ShopRequestContext>, services: [any Service] = []) {
+    ///   - direct: answers requests that are too many for what the chassis does for each.
+    public init(
+        router: Router<ShopRequestContext>, services: [any Service] = [], direct: DirectService? = nil
+    ) {
         router.refuseOtherMethods()
         self.responder = ShopResponder(router: router.buildResponder())
         self.services = services
+        self.direct = direct
     }
 
     /// The HTTP server, as it runs in production; tests give it to HummingbirdTesting. It doesn't run ``services``.
@@ -28,13 +34,22 @@ public struct Assembly: Sendable {
         configuration: ApplicationConfiguration = .init(), logger: Logger = .httpServer,
         onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
     ) -> Application<ShopResponder> {
+        Application(
+            responder: self.responder, server: self.server, configuration: configuration,
+            onServerRunning: onServerRunning, logger: logger)
+    }
+
+    private var server: HTTPServerBuilder {
         // Longer than the 60 s after which HTTP clients commonly give up an idle connection, so that it is they who
         // close, and never the server under a request that is already on its way.
-        Application(
-            responder: self.responder,
-            server: .http1(
-                configuration: .init(additionalChannelHandlers: [DepartureHandler()], idleTimeout: .seconds(75))),
-            configuration: configuration, onServerRunning: onServerRunning, logger: logger)
+        let idleTimeout = TimeAmount.seconds(75)
+        guard let direct = self.direct else {
+            return .http1(
+                configuration: .init(additionalChannelHandlers: [DepartureHandler()], idleTimeout: idleTimeout))
+        }
+        return HTTPServerBuilder { responder in
+            DirectHTTP1Channel(service: direct, idleTimeout: idleTimeout, responder: responder)
+        }
     }
 }
 

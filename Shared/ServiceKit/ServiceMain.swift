@@ -2,6 +2,7 @@ import Foundation
 import Hummingbird
 import Logging
 import NIOCore
+import NIOPosix
 import ServiceLifecycle
 import Telemetry
 
@@ -25,10 +26,11 @@ public enum ServiceMain {
     ///   - openAPI: the text of its `openapi.yaml`.
     ///   - about: for `--help`: what the service is for, in a sentence.
     ///   - variables: for `--help`: its own environment variables.
+    ///   - isOnOneLoop: whether all runs on one event loop, for a service that does very little for each request.
     ///   - build: puts the service together; it may open its database and throw.
     public static func run(
         _ name: String, defaultPort: Int, openAPI: [UInt8], about: String = "", variables: [EnvironmentVariable] = [],
-        build: @Sendable (Chassis) async throws -> Assembly
+        isOnOneLoop: Bool = false, build: @Sendable (Chassis) async throws -> Assembly
     ) async -> Never {
         let help = Help(service: name, defaultPort: defaultPort, about: about, variables: variables)
         switch CommandLine.arguments.dropFirst().first {
@@ -48,7 +50,12 @@ public enum ServiceMain {
         self.allowManyConnections()
         do {
             let configuration = try ServiceConfiguration(service: name, defaultPort: defaultPort)
-            try await self.serve(configuration, openAPI: openAPI, build: build)
+            // Otherwise a service waits far more than it computes; a loop for each core would only cost memory.
+            NIOSingletons.groupLoopCountSuggestion = isOnOneLoop ? 1 : min(2, System.coreCount)
+            let executor = isOnOneLoop ? EventLoopExecutor(MultiThreadedEventLoopGroup.singleton.any()) : nil
+            try await withTaskExecutorPreference(executor) {
+                try await self.serve(configuration, openAPI: openAPI, build: build)
+            }
             exit(EX_OK)
         } catch let error as ConfigurationError {
             self.fail(name, error.message, status: EX_CONFIG)
@@ -60,8 +67,6 @@ public enum ServiceMain {
     private static func serve(
         _ configuration: ServiceConfiguration, openAPI: [UInt8], build: @Sendable (Chassis) async throws -> Assembly
     ) async throws {
-        // A service waits far more than it computes; a loop for each core would only cost memory.
-        NIOSingletons.groupLoopCountSuggestion = min(2, System.coreCount)
         let telemetry = Telemetry.bootstrap(
             service: configuration.telemetryName, logLevel: configuration.logLevel,
             otlpEndpoint: configuration.otlpEndpoint, sampler: configuration.sampler)

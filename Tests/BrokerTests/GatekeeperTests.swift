@@ -1,7 +1,7 @@
 import AWSSignature
 import Foundation
-import HTTPTypes
-import Hummingbird
+import NIOHTTP1
+import ServiceKit
 import Testing
 
 @testable import Broker
@@ -13,7 +13,7 @@ import Testing
     static let noon = 1_772_366_400
 
     struct Signed: Sendable {
-        var method = HTTPRequest.Method.post
+        var method = HTTPMethod.POST
         var path = "/"
         var headers: [String: String] = [:]
         var signedHeaders = "host;x-amz-date"
@@ -36,15 +36,23 @@ import Testing
             return copy
         }
 
-        var request: Request {
-            var head = HTTPRequest(method: method, scheme: "http", authority: "127.0.0.1:4566", path: path)
-            for (name, value) in headers { head.headerFields[HTTPField.Name(name)!] = value }
-            if let date { head.headerFields[HTTPField.Name("x-amz-date")!] = date }
-            head.headerFields[.authorization] =
-                authorization
-                ?? "AWS4-HMAC-SHA256 Credential=\(credential), SignedHeaders=\(signedHeaders), Signature=\(signature)"
-            return Request(head: head, body: RequestBody(buffer: ByteBuffer()))
+        var request: DirectRequest {
+            var all = [("Host", "127.0.0.1:4566")] + headers.map { ($0, $1) }
+            if let date { all.append(("X-Amz-Date", date)) }
+            all.append(
+                (
+                    "Authorization",
+                    authorization
+                        ?? "AWS4-HMAC-SHA256 Credential=\(credential), SignedHeaders=\(signedHeaders), Signature=\(signature)"
+                ))
+            return GatekeeperTests.request(method, path, HTTPHeaders(all))
         }
+    }
+
+    private static func request(
+        _ method: HTTPMethod, _ path: String, _ headers: HTTPHeaders = ["Host": "127.0.0.1:4566"]
+    ) -> DirectRequest {
+        DirectRequest(head: HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: headers), body: nil)
     }
 
     private func admit(_ signed: Signed, at now: Int = noon) throws(AWSError) {
@@ -59,7 +67,7 @@ import Testing
                 path: "/000000000000/a%20b/",
                 signature: "cf9ff56e3be4f6133c1fdcb95c20717bcbf86e73426fba5858ebef74147c95bf"),
             Signed(
-                method: .get, path: "/?b=2&a=%C3%A9%2F&B=1&empty=",
+                method: .GET, path: "/?b=2&a=%C3%A9%2F&B=1&empty=",
                 signature: "581846ca4b3a368c01c7aefa272d0cb3a78f32e17be52657d70cb5bf733687db", body: ""),
         ])
     func botocore(signed: Signed) throws {
@@ -76,7 +84,7 @@ import Testing
         "What was changed on the way stays out",
         arguments: [
             Signed.plain.with { $0.body = "{ }" }, Signed.plain.with { $0.path = "/a/b" },
-            Signed.plain.with { $0.path = "/?a=b" }, Signed.plain.with { $0.method = .put },
+            Signed.plain.with { $0.path = "/?a=b" }, Signed.plain.with { $0.method = .PUT },
             Signed.plain.with { $0.headers["x-amz-target"] = "AmazonSQS.DeleteQueue" },
             Signed.plain.with { $0.headers["x-spaces"] = nil },
             Signed.plain.with { $0.date = "20260301T120001Z" },
@@ -121,9 +129,7 @@ import Testing
     }
 
     @Test("Without a signature nobody comes in, and without a key everybody does") func unsigned() throws {
-        let request = Request(
-            head: HTTPRequest(method: .post, scheme: "http", authority: "127.0.0.1:4566", path: "/"),
-            body: RequestBody(buffer: ByteBuffer()))
+        let request = Self.request(.POST, "/")
         let error = #expect(throws: AWSError.self) {
             try Gatekeeper(key: Self.key, now: { Self.noon }).admit(request, body: Data())
         }
@@ -154,9 +160,7 @@ import Testing
             + "&X-Amz-Expires=60&X-Amz-SignedHeaders=host"
             + "&X-Amz-Signature=2de7ac9227f91caf5d3f3e95d43bae1b861585a6cf4bfcaddcc5ab55326a67b5"
         func admit(_ path: String, at now: Int) throws(AWSError) {
-            let head = HTTPRequest(method: .get, scheme: "http", authority: "127.0.0.1:4566", path: path)
-            try Gatekeeper(key: Self.key, now: { now }).admit(
-                Request(head: head, body: RequestBody(buffer: ByteBuffer())), body: Data())
+            try Gatekeeper(key: Self.key, now: { now }).admit(Self.request(.GET, path), body: Data())
         }
         try admit(url, at: Self.noon + 60)
         for (path, now, code) in [

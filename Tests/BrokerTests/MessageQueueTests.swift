@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Persistence
 import Testing
 
 @testable import Broker
@@ -85,15 +86,16 @@ struct MessageQueueTests {
                 store: store, queues: queues, identity: try await store.signingIdentity(), clock: SystemClock(),
                 work: BackgroundWork())
             try await topics.create("t", attributes: TopicAttributes([:]), tags: [:])
-            let caller = Caller(region: "r", baseURL: "http://x", account: "1", requestID: "1")
+            let caller = Caller(region: "r", baseURL: "http://x", account: "1", requestID: "1", correlationID: "1")
             for name in ["a", "b"] {
                 let subscription = try Subscription(
                     id: MessageID.make(), topic: "t", region: "r", kind: .sqs, endpoint: "arn:aws:sqs:r:1:\(name)",
                     attributes: SubscriptionAttributes(["RawMessageDelivery": "true"]))
                 _ = try await topics.subscribe(subscription, caller: caller)
             }
-            let notification = Notification(messageID: MessageID.make(), message: "m", subject: nil, attributes: [:])
-            try await topics.publish([notification], to: topics.get("t"), caller: caller)
+            let ids = MessageIDs()
+            let notification = Notification(messageID: ids.id(0), message: "m", subject: nil, attributes: [:])
+            try await topics.publish([notification], ids: ids, to: topics.get("t"), caller: caller)
             #expect(try await bodies(store) == 1, "one body for two queues")
             for (name, left) in [("a", 1), ("b", 0)] {
                 let queue = try queues.get(name)
@@ -135,8 +137,70 @@ struct MessageQueueTests {
         }
     }
 
+    @Test func whatIsLeftOfABatchStays() async throws {
+        let folder = try TemporaryFolder()
+        let clock = ManualClock()
+        try await withQueues(folder, clock: clock) { queues, store in
+            try await queues.create("q", attributes: QueueAttributes(), tags: [:])
+            let queue = try queues.get("q")
+            _ = try await queue.send((0..<10).map { outgoing("\($0)") })
+            #expect(try await bodies(store) == 1, "messages that come together are one row")
+            let received = try await queue.receive(maximum: 10, visibility: 30_000, wait: 0)
+            try await queue.delete([received[0], received[3], received[9]].map { handle($0) })
+            // One stands alone from now on, in flight and on disk.
+            let change = MessageQueue.VisibilityRequest(handle: handle(received[5]), timeout: 5000)
+            #expect(try await queue.changeVisibility([change]) == [nil])
+        }
+        clock.advance(seconds: 6)
+        try await withQueues(folder, clock: clock) { queues, store in
+            let queue = try queues.get("q")
+            #expect(queue.counts().visible + queue.counts().delayed == 7)
+            let received = try await queue.receive(maximum: 10, visibility: 30_000, wait: 20_000)
+            let rest = received.count < 7 ? try await queue.receive(maximum: 10, visibility: 30_000, wait: 20_000) : []
+            #expect((received + rest).compactMap(\.message.content?.body) == ["1", "2", "4", "6", "7", "8", "5"])
+            #expect((received + rest).map(\.message.receiveCount) == [1, 1, 1, 1, 1, 1, 2])
+            try await queue.delete((received + rest).map { handle($0) })
+            #expect(try await bodies(store) == 0)
+        }
+    }
+
+    @Test func messagesOfOlderVersionsAreKept() async throws {
+        let folder = try TemporaryFolder()
+        let url = "sqlite:\(folder.path)/broker.sqlite"
+        let older = try await Databases.open(url: url, migrations: Array(BrokerStore.migrations.prefix(4)))
+        try await older.write { transaction in
+            try transaction.execute(
+                """
+                INSERT INTO queues (id, name, attributes, tags, created_at_ms, modified_at_ms)
+                VALUES (1, 'q', '{}', '{}', 0, 0)
+                """)
+            try transaction.execute(
+                """
+                INSERT INTO bodies (id, size, body_digest, attributes, attributes_digest, hole, sender, body)
+                VALUES (7, 9, 'd', NULL, NULL, NULL, 'me', 'grüße: 1:2')
+                """)
+            try transaction.execute(
+                """
+                INSERT INTO messages (sequence, queue_id, visible_at_ms, sent_at_ms, receive_count, body_id, copies,
+                    message_id)
+                VALUES (8, 1, 0, \(Date()), 2, 7, 2, '00000000-0000-4000-8000-000000000000')
+                """)
+            try transaction.execute("UPDATE sequences SET ceiling = 100")
+        }
+        try await older.close()
+        try await withQueues(folder) { queues, store in
+            let queue = try queues.get("q")
+            let received = try await queue.receive(maximum: 10, visibility: 30_000, wait: 20_000)
+            #expect(received.map(\.message.content?.body) == ["grüße: 1:2"])
+            #expect(received.map(\.message.content?.bodyDigest) == ["d"])
+            #expect(received.map(\.message.receiveCount) == [3])
+            try await queue.delete(received.map { handle($0) })
+            #expect(try await bodies(store) == 0)
+        }
+    }
+
     private func bodies(_ store: BrokerStore) async throws -> Int {
-        try await store.database.read { try $0.row("SELECT COUNT(*) AS n FROM bodies")?.get("n") ?? 0 }
+        try await store.database.read { try $0.row("SELECT COUNT(*) AS n FROM batches")?.get("n") ?? 0 }
     }
 }
 

@@ -26,7 +26,8 @@ struct SigningTests {
     }
 
     private let caller = Caller(
-        region: "us-east-1", baseURL: "http://127.0.0.1:4566", account: "000000000000", requestID: "r")
+        region: "us-east-1", baseURL: "http://127.0.0.1:4566", account: "000000000000", requestID: "r",
+        correlationID: "r")
 
     @Test(arguments: [SigningIdentity.Version.sha1, .sha256], [nil, "a subject", "☃"])
     func notifications(version: SigningIdentity.Version, subject: String?) throws {

@@ -1,0 +1,59 @@
+public import NIOCore
+public import NIOHTTP1
+
+/// A request as it came off the wire, with all of its body.
+public struct DirectRequest: Sendable {
+    /// Method, path with query, and headers.
+    public let head: HTTPRequestHead
+    /// `nil` if it was larger than the service takes.
+    public let body: ByteBuffer?
+
+    public init(head: HTTPRequestHead, body: ByteBuffer?) {
+        self.head = head
+        self.body = body
+    }
+
+    /// Still percent-encoded.
+    public var path: Substring { self.head.uri.prefix { $0 != "?" } }
+
+    /// What follows the question mark, still percent-encoded; `nil` if there is none.
+    public var query: Substring? {
+        self.head.uri.firstIndex(of: "?").map { self.head.uri[$0...].dropFirst() }
+    }
+}
+
+/// The answer to a ``DirectRequest``.
+public struct DirectResponse: Sendable {
+    public let status: HTTPResponseStatus
+    /// With `X-Correlation-ID`; without `Content-Length`, which the connection adds.
+    public let headers: HTTPHeaders
+    public let body: ByteBuffer
+
+    public init(status: HTTPResponseStatus = .ok, headers: HTTPHeaders, body: ByteBuffer) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// Answers requests on the event loop that read them, without router and middleware: they get no span, no line in the
+/// log and no metrics. It is for a service that does so little for each of very many requests that these would be most
+/// of its work.
+public struct DirectService: Sendable {
+    /// How many bytes a body may have.
+    let largestBody: Int
+    /// Whether a request is for this service; all others go to the router.
+    let wants: @Sendable (HTTPRequestHead) -> Bool
+    /// Answers a request. Its task is cancelled when nobody waits for the answer any more: the client has gone, or the
+    /// service is shutting down.
+    let respond: @Sendable (DirectRequest) async -> DirectResponse
+
+    public init(
+        largestBody: Int, wants: @escaping @Sendable (HTTPRequestHead) -> Bool,
+        respond: @escaping @Sendable (DirectRequest) async -> DirectResponse
+    ) {
+        self.largestBody = largestBody
+        self.wants = wants
+        self.respond = respond
+    }
+}
