@@ -24,7 +24,7 @@ def free_ports(count):
 
 
 class Shop:
-    def __init__(self):
+    def __init__(self, **more):
         self.folder = tempfile.mkdtemp(prefix="shop-")
         self.broker = Broker()
         # Each is told where the others are, before they are there.
@@ -43,6 +43,7 @@ class Shop:
             # No webhook leaves the machine.
             "WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "true",
             **{f"{name.upper()}_URL": url for name, url in urls.items()},
+            **more,
         }
         self.services = {name: Program(name, self.folder, ports[name], **environment) for name in SERVICES}
         for name, service in self.services.items():

@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processes import Broker
+from shop_processes import Shop
 
 
 class Receiver:
@@ -40,16 +41,16 @@ class Receiver:
         return f"http://127.0.0.1:{self.server.server_port}"
 
     def spans(self, wanted):
-        """Waits until `wanted` finds a span, and returns the resource with all spans that came until then."""
-        resource, spans = {}, []
+        """Waits until `wanted` finds a span, and returns all spans that came until then, with the service of each."""
+        services, spans = {}, []
         while not any(wanted(span) for span in spans):
             path, content_type, body = self.requests.get(timeout=20)
             assert (path, content_type) == ("/v1/traces", "application/json")
             for part in parse(body).resource_spans:
-                resource = attributes(part.resource)
                 for scope in part.scope_spans:
                     spans += scope.spans
-        return resource, spans
+                    services |= {span.span_id: attributes(part.resource)["service.name"] for span in scope.spans}
+        return services, spans
 
 
 def parse(body):
@@ -82,33 +83,32 @@ def receiver():
     receiver.server.shutdown()
 
 
-def traced(receiver, **environment):
-    return Broker(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, **environment)
-
-
 def test_spans_are_what_the_definitions_say(receiver):
-    broker = traced(receiver)
+    shop = Shop(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
     try:
-        queue_url = broker.client("sqs").create_queue(QueueName="traced")["QueueUrl"]
-        broker.client("sqs").send_message(QueueUrl=queue_url, MessageBody="hello")
-        resource, spans = receiver.spans(lambda span: span.name == "COMMIT")
-        assert resource["service.name"] == "broker"
-        commit = next(span for span in spans if span.name == "COMMIT")
+        shop.order("ada")
+        is_request = lambda span: span.kind == Span.SPAN_KIND_SERVER and attributes(span).get("http.route") == "/orders"
+        services, spans = receiver.spans(is_request)
+        server = next(span for span in spans if is_request(span))
+        commit = next(span for span in spans if span.name == "COMMIT" and span.parent_span_id == server.span_id)
+        assert services[server.span_id] == services[commit.span_id] == "order"
         assert commit.kind == Span.SPAN_KIND_CLIENT
         assert attributes(commit)["db.system.name"] == "sqlite"
-        server = next(span for span in spans if span.span_id == commit.parent_span_id)
-        assert server.kind == Span.SPAN_KIND_SERVER
         assert server.trace_id == commit.trace_id and len(server.trace_id) == 16 and len(server.span_id) == 8
         assert server.start_time_unix_nano <= commit.start_time_unix_nano
         assert commit.end_time_unix_nano <= server.end_time_unix_nano
-        assert attributes(server)["http.response.status_code"] == 200
+        assert attributes(server)["http.response.status_code"] == 202
         assert all(attributes(span)["shop.correlation_id"] for span in spans)
     finally:
-        broker.stop()
+        shop.stop()
 
 
 def test_a_ratio_of_none_exports_nothing_but_what_the_caller_records(receiver):
-    broker = traced(receiver, OTEL_TRACES_SAMPLER="parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG="0")
+    broker = Broker(
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+        OTEL_TRACES_SAMPLER="parentbased_traceidratio",
+        OTEL_TRACES_SAMPLER_ARG="0",
+    )
     try:
         broker.client("sqs").create_queue(QueueName="unseen")
         trace = "0af7651916cd43dd8448eb211c80319c"
