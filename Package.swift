@@ -137,7 +137,7 @@ let package = Package(
         shared("Contracts", fixtures: ["Fixtures"]),
         shared("Telemetry", [httpClient, log, metrics, tracing, nio, lifecycle]),
         shared("Persistence", [grdb, metrics, tracing]),
-        shared("Webhooks", [crypto]),
+        shared("Webhooks", [crypto, httpClient, nio]),
         shared("AWSSignature", [crypto]),
         shared(
             "Messaging", ["AWSSignature", "Contracts", "Telemetry", httpClient, lifecycle, log, metrics, tracing, nio]),
@@ -162,7 +162,7 @@ let package = Package(
         shopService("Inventory", resources: ["products.json"]),
         shopService("Email", ["CCurl", mustache], resources: ["templates"], fixtures: ["smtp_server.py"]),
         shopService("Loyalty"),
-        shopService("Notification"),
+        shopService("Notification", ["Webhooks", metrics, tracing]),
         service(
             "Console",
             ["Contracts", "Messaging", crypto, httpClient, metrics, nio, nioPosix],
@@ -173,11 +173,11 @@ let package = Package(
             .executableTarget(
                 name: "Shop",
                 dependencies: [
-                    "AWSSignature", argumentParser, histogram, httpClient, nio, nioPosix, nioSSL, subprocess, system,
-                    unixSignals,
+                    "AWSSignature", "Webhooks", argumentParser, histogram, httpClient, httpTypes, hummingbird,
+                    lifecycle, log, nio, nioPosix, nioSSL, subprocess, system, unixSignals,
                 ],
                 path: "deploy/cli", swiftSettings: strict, linkerSettings: compact),
-            tests("Shop", [nio, subprocess]),
+            tests("Shop", [hummingbirdTesting, nio, subprocess]),
         ],
 
         // Tests
@@ -187,7 +187,9 @@ let package = Package(
                 providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
             .target(
                 name: "TestSupport",
-                dependencies: ["Contracts", "Messaging", "Persistence", "Outbox", "Telemetry", lifecycle, log],
+                dependencies: [
+                    "Contracts", "Messaging", "Persistence", "Outbox", "Telemetry", hummingbird, lifecycle, log, nio,
+                ],
                 path: "Shared/TestSupport", swiftSettings: strict),
             .testTarget(
                 name: "SystemTests",

@@ -12,7 +12,7 @@ struct DeliverMail: Effect {
     var messageID: MailID
 }
 
-/// Writes a mail for each event that customers hear of: the mail, and the wish to have it delivered, are rows of the
+/// Writes a mail for each event that customers hear of, and for each command to write one: the mail, and the wish to have it delivered, are rows of the
 /// transaction that notes the event.
 struct MailWriter: Sendable {
     let store: MailStore
@@ -21,24 +21,33 @@ struct MailWriter: Sendable {
     let logger: Logger
 
     func register(on handlers: inout MessageHandlers) {
-        handlers.on(OrderConfirmed.self) { try write(Letter($0.data), to: $0.data.customer, $0.attributes, in: $1) }
-        handlers.on(OrderCancelled.self) { try write(Letter($0.data), to: $0.data.customer, $0.attributes, in: $1) }
-        handlers.on(OrderRefunded.self) { try write(Letter($0.data), to: $0.data.customer, $0.attributes, in: $1) }
+        handlers.on(OrderConfirmed.self) {
+            try write(Letter($0.data), to: $0.data.customer.email, $0.attributes, in: $1)
+        }
+        handlers.on(OrderCancelled.self) {
+            try write(Letter($0.data), to: $0.data.customer.email, $0.attributes, in: $1)
+        }
+        handlers.on(OrderRefunded.self) {
+            try write(Letter($0.data), to: $0.data.customer.email, $0.attributes, in: $1)
+        }
+        handlers.on(TellEndpointOwner.self) {
+            try write(Letter($0.data), to: $0.data.ownerEmail, $0.attributes, in: $1)
+        }
     }
 
     private func write(
-        _ letter: Letter, to customer: Customer, _ event: EventAttributes, in transaction: any Transaction
+        _ letter: Letter, to address: String, _ event: EventAttributes, in transaction: any Transaction
     ) throws -> [OutgoingMessage] {
         guard let id = MailID(eventID: event.id) else {
             throw Unprocessable("The event's id can't name a mail: it must be 1 to 100 letters, digits, - and _.")
         }
         let (subject, text) = templates.render(letter)
         var mail = Mail(
-            id: id, orderID: letter.orderID, recipient: customer.email, kind: letter.kind, subject: subject, text: text,
+            id: id, orderID: letter.orderID, recipient: address, kind: letter.kind, subject: subject, text: text,
             correlationID: event.correlationid, writtenAt: event.time)
-        let isAddress = EmailAddress(customer.email) != nil
+        let isAddress = EmailAddress(address) != nil
         if !isAddress {
-            mail.status = .refused(at: Date(), reason: "The customer's address isn't one that mail can be sent to.")
+            mail.status = .refused(at: Date(), reason: "The recipient's address isn't one that mail can be sent to.")
         }
         guard try store.add(mail, in: transaction) else { return [] }
         if isAddress {
@@ -107,7 +116,7 @@ struct MailCarrier: Sendable {
 extension Mail {
     /// What a log may know of it.
     fileprivate var metadata: Logger.Metadata {
-        ["mail_id": "\(id)", "order_id": "\(orderID)", "kind": "\(kind.rawValue)"]
+        ["mail_id": "\(id)", "order_id": "\(orderID?.rawValue ?? "none")", "kind": "\(kind.rawValue)"]
     }
 }
 

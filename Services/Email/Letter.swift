@@ -5,10 +5,11 @@ import Mustache
 /// What a mail has to say, before it is put into words.
 struct Letter: Sendable {
     let kind: MailKind
-    let orderID: OrderID
-    let total: Money
+    var orderID: OrderID?
+    var total: Money?
     var lines: [OrderLine] = []
     var reason: CancellationReason?
+    var endpoint: TellEndpointOwner?
 
     init(_ order: OrderConfirmed) {
         kind = .orderConfirmed
@@ -29,6 +30,11 @@ struct Letter: Sendable {
         orderID = order.orderId
         total = order.total
     }
+
+    init(_ endpoint: TellEndpointOwner) {
+        kind = .webhookDisabled
+        self.endpoint = endpoint
+    }
 }
 
 /// The words for each kind of mail: `templates/KIND.mustache`, whose first line is the subject.
@@ -36,11 +42,13 @@ struct MailTemplates: Sendable {
     private let confirmed: MustacheTemplate
     private let cancelled: MustacheTemplate
     private let refunded: MustacheTemplate
+    private let webhookDisabled: MustacheTemplate
 
     init() throws {
         confirmed = try Self.parse(PackageResources.order_confirmed_mustache)
         cancelled = try Self.parse(PackageResources.order_cancelled_mustache)
         refunded = try Self.parse(PackageResources.order_refunded_mustache)
+        webhookDisabled = try Self.parse(PackageResources.webhook_disabled_mustache)
     }
 
     private static func parse(_ resource: [UInt8]) throws -> MustacheTemplate {
@@ -53,6 +61,7 @@ struct MailTemplates: Sendable {
             case .orderConfirmed: confirmed
             case .orderCancelled: cancelled
             case .orderRefunded: refunded
+            case .webhookDisabled: webhookDisabled
             }
         // No value holds a line break, so the first one is the template's.
         let parts = template.render(Values(letter)).split(
@@ -67,6 +76,9 @@ struct MailTemplates: Sendable {
         let total: String
         let lines: [Line]
         let reason: String
+        let endpointId: String
+        let url: String
+        let failingSince: String
 
         struct Line {
             let sku: String
@@ -75,12 +87,15 @@ struct MailTemplates: Sendable {
         }
 
         init(_ letter: Letter) {
-            orderId = letter.orderID.rawValue.onOneLine
-            total = letter.total.description.onOneLine
+            orderId = letter.orderID?.rawValue.onOneLine ?? ""
+            total = letter.total?.description.onOneLine ?? ""
             lines = letter.lines.map {
                 Line(sku: $0.sku.rawValue.onOneLine, quantity: $0.quantity, price: $0.unitPrice.description.onOneLine)
             }
-            reason = letter.reason?.inWords ?? ""
+            reason = letter.reason?.inWords ?? letter.endpoint?.reason.inWords ?? ""
+            endpointId = letter.endpoint?.endpointId.onOneLine ?? ""
+            url = letter.endpoint?.url.onOneLine ?? ""
+            failingSince = letter.endpoint.map { RFC3339.string(from: $0.failingSince) } ?? ""
         }
     }
 }
@@ -96,6 +111,17 @@ extension CancellationReason {
         default:
             // A word that is newer than this program still tells the customer more than none.
             "of this reason: \(rawValue.onOneLine.replacingOccurrences(of: "_", with: " "))"
+        }
+    }
+}
+
+extension WebhookDisabledReason {
+    /// The end of a sentence that begins with "we no longer send webhooks, because".
+    fileprivate var inWords: String {
+        switch self {
+        case .gone: "it has answered 410 Gone, which asks us to stop"
+        case .failing: "every attempt has failed for days"
+        default: "of this reason: \(rawValue.onOneLine.replacingOccurrences(of: "_", with: " "))"
         }
     }
 }

@@ -1,10 +1,11 @@
 import Contracts
 import Foundation
 
-/// One mail to a customer: what it says and what has become of it.
+/// One mail, to a customer or another who has to do with the shop: what it says and what has become of it.
 struct Mail: Equatable, Sendable {
     let id: MailID
-    let orderID: OrderID
+    /// The order that it is about, if any.
+    let orderID: OrderID?
     /// As the event had it; it may be no address at all, and then the mail is refused without being sent.
     let recipient: String
     let kind: MailKind
@@ -37,6 +38,7 @@ enum MailKind: String, CaseIterable, Sendable {
     case orderConfirmed = "order_confirmed"
     case orderCancelled = "order_cancelled"
     case orderRefunded = "order_refunded"
+    case webhookDisabled = "webhook_disabled"
 }
 
 /// A `Message-ID` (RFC 5322 section 3.6.4) without its angle brackets. It is derived from the event that the mail tells

@@ -39,7 +39,7 @@ struct MailStore: Sendable {
             """
             INSERT INTO mails (message_id, order_id, recipient, kind, subject, text, correlation_id, written_at_ms,
                 status, settled_at_ms, refusal)
-            VALUES (\(mail.id), \(mail.orderID), \(mail.recipient), \(mail.kind), \(mail.subject), \(mail.text),
+            VALUES (\(mail.id), \(mail.orderID?.rawValue ?? ""), \(mail.recipient), \(mail.kind), \(mail.subject), \(mail.text),
                 \(mail.correlationID), \(mail.writtenAt), \(status.word), \(status.settledAt.sqlValue),
                 \(status.refusal.sqlValue))
             ON CONFLICT (message_id) DO NOTHING
@@ -164,8 +164,11 @@ extension MailStatus {
 
 extension Mail {
     fileprivate init(_ row: Row) throws {
+        // The column is older than mails without an order, for which it is empty.
+        let orderID: OrderID = try row.get("order_id")
         self.init(
-            id: try row.get("message_id"), orderID: try row.get("order_id"), recipient: try row.get("recipient"),
+            id: try row.get("message_id"), orderID: orderID.rawValue.isEmpty ? nil : orderID,
+            recipient: try row.get("recipient"),
             kind: try row.get("kind"), subject: try row.get("subject"), text: try row.get("text"),
             correlationID: try row.get("correlation_id"), writtenAt: try row.get("written_at_ms"),
             status: try MailStatus(row))

@@ -55,7 +55,7 @@ private struct MailList: Encodable {
 
     struct Entry: Encodable {
         let messageId: MailID
-        let orderId: OrderID
+        let orderId: OrderID?
         let to: String
         let subject: String
         let kind: String
@@ -75,7 +75,7 @@ private struct MailList: Encodable {
 
 private struct MailView: Encodable {
     let messageId: MailID
-    let orderId: OrderID
+    let orderId: OrderID?
     let to: String
     let subject: String
     let kind: String

@@ -3,12 +3,16 @@ import Messaging
 import Outbox
 import Persistence
 import ServiceKit
+import Webhooks
 
 /// Puts the notification service together: the only place where its concrete types meet.
 func build(_ chassis: Chassis) async throws -> Assembly {
     let configuration = chassis.configuration
+    let webhooks = try WebhookSettings(configuration)
     let database = try await Databases.open(
-        url: configuration.databaseURL, migrations: Outbox.migrations + NotificationStore.migrations)
+        url: configuration.databaseURL,
+        migrations: Outbox.migrations + NotificationStore.migrations + WebhookEndpointStore.migrations
+            + WebhookDeliveryStore.migrations)
     var endpoint = MessageEndpoint(
         service: "notification", queue: .notification, database: database,
         settings: try MessagingSettings(
@@ -20,9 +24,26 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     let heartbeat = try configuration.seconds("STREAM_HEARTBEAT_SECONDS", default: 15, in: 1...60)
 
     let store = NotificationStore(database: database)
-    Handlers(store: store, patience: patience, logger: chassis.logger).register(on: &endpoint.handlers)
+    let effects = Effects()
+    let endpoints = WebhookEndpointStore(database: database)
+    let deliveries = WebhookDeliveryStore(database: database, effects: effects)
+    let fanOut = WebhookFanOut(endpoints: endpoints, deliveries: deliveries)
+    Handlers(store: store, webhooks: fanOut, patience: patience, logger: chassis.logger)
+        .register(on: &endpoint.handlers)
+
+    var sender = EffectSender(
+        database: database, effects: effects, outbox: endpoint.outbox, logger: chassis.logger,
+        concurrency: WebhookSender.concurrency, perLane: WebhookSender.perEndpoint)
+    WebhookSender(
+        endpoints: endpoints, deliveries: deliveries,
+        client: WebhookClient(
+            addresses: webhooks.addresses, timeout: webhooks.timeout, userAgent: "async-shop/\(ShopVersion.current)"),
+        patience: webhooks.patience, logger: chassis.logger
+    ).register(on: &sender)
 
     let router = chassis.router()
     Routes(store: store, feed: LiveFeed(store: store, heartbeat: heartbeat)).add(to: router)
-    return Assembly(router: router, services: endpoint.services())
+    WebhookRoutes(endpoints: endpoints, deliveries: deliveries, fanOut: fanOut, addresses: webhooks.addresses)
+        .add(to: router)
+    return Assembly(router: router, services: endpoint.services(with: [sender]))
 }

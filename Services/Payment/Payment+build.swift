@@ -40,7 +40,8 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     var sender = EffectSender(
         database: database, effects: effects, outbox: endpoint.outbox, logger: chassis.logger)
     GatewayCalls(gateway: gateway, store: store).register(on: &sender)
-    WebhookCalls(http: webhookClient.client, url: webhookURL, secret: webhookSecret).register(on: &sender)
+    WebhookCalls(http: webhookClient.client, url: webhookURL, secret: webhookSecret, logger: chassis.logger)
+        .register(on: &sender)
 
     let answers = QuoteAnswers(delay: try AnswerDelay(configuration))
     var responder = endpoint.responder(on: .paymentRequests)

@@ -19,20 +19,21 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
     private let clock: WaitClock
     private let concurrency: Int
     private var performers: [String: Performer] = [:]
-    private let busy = Busy()
+    private let busy: EffectsInHand
 
     /// Performs an effect and returns what to write down about it.
     private typealias Performer =
-        @Sendable (EffectRow) async throws -> @Sendable (any Transaction) throws -> [OutgoingMessage]
+        @Sendable (EffectRow) async throws -> @Sendable (any Transaction) throws -> EffectVerdict
 
     /// - Parameters:
     ///   - outbox: takes the messages that come of effects; `nil` where none do.
-    ///   - retry: how long to wait after a failure. There is no last attempt.
+    ///   - retry: how long to wait after an error. There is no last attempt.
     ///   - concurrency: how many effects are performed at once.
+    ///   - perLane: how many of them are of one lane, so that a lane can't take all places.
     public init(
         database: any Database, effects: Effects, outbox: Outbox?, logger: Logger,
         retry: RetryPolicy = RetryPolicy(base: .milliseconds(500), longest: .seconds(60)), concurrency: Int = 16,
-        clock: WaitClock = ContinuousClock()
+        perLane: Int = .max, clock: WaitClock = ContinuousClock()
     ) {
         self.database = database
         self.effects = effects
@@ -41,6 +42,7 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
         self.retry = retry
         self.concurrency = concurrency
         self.clock = clock
+        busy = EffectsInHand(perLane: perLane)
     }
 
     /// Says how effects of a type are performed.
@@ -53,10 +55,28 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
         perform: @escaping @Sendable (_ effect: Kind, _ key: String) async throws -> Outcome,
         record: @escaping @Sendable (Kind, Outcome, MessageContext, any Transaction) throws -> [OutgoingMessage]
     ) {
+        on(kind) { effect, attempt in
+            try await perform(effect, attempt.key)
+        } settle: { effect, outcome, attempt, transaction in
+            .done(try record(effect, outcome, attempt.context, transaction))
+        }
+    }
+
+    /// Says how effects of a type are performed that have an end of their own, or can be held back.
+    /// - Parameters:
+    ///   - perform: talks to the other side, giving it the attempt's key. A failure that counts is an outcome, not an
+    ///     error.
+    ///   - settle: writes the outcome down and decides what becomes of the effect.
+    public mutating func on<Kind: Effect, Outcome: Sendable>(
+        _ kind: Kind.Type,
+        perform: @escaping @Sendable (_ effect: Kind, EffectAttempt) async throws -> Outcome,
+        settle: @escaping @Sendable (Kind, Outcome, EffectAttempt, any Transaction) throws -> EffectVerdict
+    ) {
         performers[Kind.kind] = { row in
             let effect: Kind = try ContractJSON.decode(from: row.payload)
-            let outcome = try await perform(effect, row.idempotencyKey)
-            return { try record(effect, outcome, row.context, $0) }
+            let attempt = EffectAttempt(key: row.idempotencyKey, number: row.attempts + 1, context: row.context)
+            let outcome = try await perform(effect, attempt)
+            return { try settle(effect, outcome, attempt, $0) }
         }
     }
 
@@ -82,12 +102,13 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
     /// - Returns: the effects that are due, and the time of the first one that isn't.
     private func nextEffects(atMost count: Int) async -> (due: [EffectRow], next: Date?) {
         do {
-            let inHand = busy.ids
-            let rows = try await database.read { try EffectRow.next(count, except: inHand, in: $0) }
+            let (inHand, fullLanes) = busy.state
+            let rows = try await database.read {
+                try EffectRow.next(count, except: inHand, fullLanes: fullLanes, in: $0)
+            }
             let now = Date()
-            let due = rows.filter { $0.dueAt <= now }.prefix(count)
-            busy.insert(due.map(\.id))
-            return (Array(due), rows.first { $0.dueAt > now }?.dueAt)
+            let due = busy.take(rows.filter { $0.dueAt <= now }, atMost: count)
+            return (due, rows.first { $0.dueAt > now }?.dueAt)
         } catch {
             logger.error("the effects can't be read and are looked for again in 1 s", metadata: ["error": "\(error)"])
             return ([], Date(timeIntervalSinceNow: 1))
@@ -96,7 +117,8 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
 
     /// Waits for a new or postponed effect, or for the time at which the next one is due.
     private func pause(until next: Date?) async {
-        let deadline = next.map { clock.now.advanced(by: .seconds(max(0, $0.timeIntervalSinceNow) + 0.001)) }
+        // What is held back is due in a time that clocks can't count to; an hour is as good.
+        let deadline = next.map { clock.now.advanced(by: .seconds(min(max(0, $0.timeIntervalSinceNow), 3600) + 0.001)) }
         _ = await cancelWhenGracefulShutdown { await effects.written.wait(until: deadline, clock: clock) }
     }
 
@@ -105,21 +127,29 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
             span.attributes["shop.effect.attempt"] = row.attempts + 1
             do {
                 guard let perform = performers[row.kind] else { throw UnknownEffect(kind: row.kind) }
-                let record = try await perform(row)
+                let settle = try await perform(row)
                 let context = MessageContext.current()
-                try await database.write { transaction in
-                    let messages = try record(transaction)
-                    try outbox?.append(messages, context: context, in: transaction)
-                    try row.remove(in: transaction)
+                let verdict = try await database.write { transaction in
+                    let verdict = try settle(transaction)
+                    switch verdict {
+                    case .done(let messages):
+                        try outbox?.append(messages, context: context, in: transaction)
+                        try row.remove(in: transaction)
+                    case .again(let date): try row.postpone(to: date, error: nil, in: transaction)
+                    case .wait(let date): try row.wait(until: date, in: transaction)
+                    }
+                    return verdict
                 }
-                count(row, "done")
+                count(row, verdict.word)
+            } catch is CancellationError where Task.isCancelled {
+                // Cut off by the end of the process; the row is as it was, and the next process performs it.
             } catch {
                 span.recordError(error)
                 count(row, "failed")
                 await postpone(row, after: error)
             }
         }
-        busy.remove(row.id)
+        busy.remove(row)
         effects.written.raise()
     }
 
@@ -152,11 +182,45 @@ private struct UnknownEffect: Error, CustomStringConvertible {
     var description: String { "This version doesn't know effects of the kind '\(kind)'." }
 }
 
-/// The ids of the effects that are being worked on in this process.
-private final class Busy: Sendable {
-    private let state = Mutex(Set<String>())
+/// What is being performed in this process.
+private final class EffectsInHand: Sendable {
+    private struct State {
+        var ids: Set<String> = []
+        var lanes: [String: Int] = [:]
+    }
 
-    var ids: Set<String> { state.withLock { $0 } }
-    func insert(_ ids: [String]) { state.withLock { $0.formUnion(ids) } }
-    func remove(_ id: String) { state.withLock { _ = $0.remove(id) } }
+    private let perLane: Int
+    private let contents = Mutex(State())
+
+    init(perLane: Int) { self.perLane = perLane }
+
+    var state: (ids: Set<String>, fullLanes: [String]) {
+        contents.withLock { state in
+            (state.ids, state.lanes.filter { $0.value >= perLane }.map(\.key))
+        }
+    }
+
+    /// Takes as many as there is room for, the first ones first.
+    func take(_ rows: [EffectRow], atMost count: Int) -> [EffectRow] {
+        contents.withLock { state in
+            var taken: [EffectRow] = []
+            for row in rows where taken.count < count {
+                if let lane = row.lane {
+                    guard state.lanes[lane, default: 0] < perLane else { continue }
+                    state.lanes[lane, default: 0] += 1
+                }
+                state.ids.insert(row.id)
+                taken.append(row)
+            }
+            return taken
+        }
+    }
+
+    func remove(_ row: EffectRow) {
+        contents.withLock { state in
+            state.ids.remove(row.id)
+            guard let lane = row.lane, let count = state.lanes[lane] else { return }
+            state.lanes[lane] = count > 1 ? count - 1 : nil
+        }
+    }
 }

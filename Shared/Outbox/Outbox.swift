@@ -50,6 +50,13 @@ public struct Outbox: Sendable {
         Migration(
             "outbox-002-traces", "ALTER TABLE outbox ADD COLUMN correlation_id TEXT",
             "ALTER TABLE outbox ADD COLUMN traceparent TEXT", "ALTER TABLE outbox ADD COLUMN tracestate TEXT"),
+        Migration(
+            "outbox-003-lanes",
+            "ALTER TABLE effects ADD COLUMN lane TEXT",
+            "DROP INDEX effects_by_due",
+            // With the lane in it, the rows of a lane that is full are passed over without being read.
+            "CREATE INDEX effects_by_due ON effects (due_at_ms, lane)",
+            "CREATE INDEX effects_by_lane ON effects (lane)"),
     ]
 
     /// Writes messages into the transaction.

@@ -2,7 +2,7 @@ import Crypto
 import Foundation
 
 /// A symmetric key of the Standard Webhooks specification: `whsec_` and the base64 of 24 to 64 bytes.
-public struct WebhookSecret: Sendable, CustomStringConvertible {
+public struct WebhookSecret: Sendable, Equatable, CustomStringConvertible {
     let key: SymmetricKey
 
     /// Reads a secret as it is written in configuration.
@@ -13,6 +13,14 @@ public struct WebhookSecret: Sendable, CustomStringConvertible {
         else { return nil }
         key = SymmetricKey(data: bytes)
     }
+
+    private init(key: SymmetricKey) { self.key = key }
+
+    /// A new one of 32 random bytes.
+    public static func make() -> WebhookSecret { WebhookSecret(key: SymmetricKey(size: .bits256)) }
+
+    /// The secret in the form above: to be stored, and to be shown to its owner once.
+    public var exposed: String { "whsec_" + key.withUnsafeBytes { Data($0) }.base64EncodedString() }
 
     /// Never the secret itself, so that it can't slip into a log.
     public var description: String { "whsec_…" }

@@ -41,7 +41,7 @@ class Shop:
             "GATEWAY_DELAY_MILLISECONDS": "0",
             "MAILDIR": f"{self.folder}/maildir",
             # No webhook leaves the machine.
-            "WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "true",
+            "WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "loopback",
             **{f"{name.upper()}_URL": url for name, url in urls.items()},
             **more,
         }

@@ -81,6 +81,20 @@ extension GoldenFile {
         GoldenFile(CalculateFee(paymentMethod: .ok, total: total)),
         GoldenFile(FeeCalculated(paymentMethod: .ok, amount: Money(amountMinorUnits: 34, currency: "EUR"))),
         GoldenFile(RequestRefused(reason: "The payment method 'pm_none' is unknown.")),
+        GoldenFile(
+            TellEndpointOwner(
+                endpointId: "we_0195a1b2-c3d4-7e5f-8a6b-000000000002", url: "https://merchant.example/hooks?shop=1",
+                ownerEmail: "dev@merchant.example", reason: .failing, failingSince: noon)),
+        merchant(.orderPlaced, OrderPlaced(orderId: orderId, customer: ada, items: items, total: total)),
+        merchant(.orderConfirmed, OrderConfirmed(orderId: orderId, customer: ada, items: items, total: total)),
+        merchant(
+            .orderCancelled, OrderCancelled(orderId: orderId, customer: ada, total: total, reason: .paymentDeclined)),
+        merchant(.orderRefunded, OrderRefunded(orderId: orderId, customer: ada, total: total)),
+        merchant(.cancellationRefused, CancellationRefused(orderId: orderId, customer: ada)),
+        merchant(.shipmentStatusChanged, ShipmentStatusChanged(orderId: orderId, customerId: "ada", status: .packed)),
+        merchant(.pointsAwarded, PointsAwarded(customerId: "ada", orderId: orderId, points: 22, balance: 64)),
+        merchant(.pointsReversed, PointsReversed(customerId: "ada", orderId: orderId, points: 22, balance: 42)),
+        merchant(.ping, WebhookPing(endpointId: "we_0195a1b2-c3d4-7e5f-8a6b-000000000002")),
         webhook("succeeded", .succeeded),
         webhook("failed", .failed, failureCode: "card_declined"),
         webhook("refunded", .refunded),
@@ -97,6 +111,12 @@ extension GoldenFile {
             partitionkey: orderId.rawValue, expirytime: Date(timeIntervalSince1970: 1_772_366_700),
             replyto: "order-replies-0195a1b2-c3d4-7e5f-8a6b-0000000000fd"),
         data: StockReserved(orderId: orderId))
+
+    private static func merchant<Payload: Codable & Equatable & Sendable>(
+        _ type: MerchantEvent, _ data: Payload
+    ) -> GoldenFile {
+        GoldenFile("merchant.\(type)", MerchantWebhook(type: type, timestamp: noon, data: data))
+    }
 
     private static func webhook(
         _ name: String, _ kind: PaymentWebhook.Kind, failureCode: String? = nil

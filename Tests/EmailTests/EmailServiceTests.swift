@@ -137,7 +137,7 @@ import Testing
             #expect(try await email.effectCount() == 0)
             let body = String(decoding: try await email.get("/mails/event-1@async-shop").body, as: UTF8.self)
             #expect(body.contains(#""status":"refused""#))
-            #expect(body.contains(#""reason":"The customer's address isn't one that mail can be sent to.""#))
+            #expect(body.contains(#""reason":"The recipient's address isn't one that mail can be sent to.""#))
         }
     }
 

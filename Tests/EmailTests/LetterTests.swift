@@ -10,6 +10,23 @@ import Testing
 
     init() throws { templates = try MailTemplates() }
 
+    @Test(
+        "The owner of a webhook endpoint reads which it is, why, and what to do",
+        arguments: [
+            (WebhookDisabledReason.gone, "410 Gone"), (.failing, "every attempt has failed"), ("on_fire", "on fire"),
+        ])
+    func webhookDisabled(reason: WebhookDisabledReason, words: String) throws {
+        let letter = Letter(
+            TellEndpointOwner(
+                endpointId: "we_1", url: "https://merchant.example/hooks?a=1&b=2", ownerEmail: "dev@merchant.example",
+                reason: reason, failingSince: Date(timeIntervalSince1970: 1_772_366_400)))
+        let (subject, text) = try MailTemplates().render(letter)
+        #expect(subject == "Your webhook endpoint is disabled")
+        #expect(text.contains("https://merchant.example/hooks?a=1&b=2"))
+        #expect(text.contains(words) && text.contains("since 2026-03-01T12:00:00.000Z"))
+        #expect(text.contains("POST /webhook-endpoints/we_1/resume"))
+    }
+
     @Test("A confirmation names the order, its lines and its total") func confirmed() {
         let mail = templates.render(Letter(OrderConfirmed.sample()))
         #expect(mail.subject == "Your order order-1 is confirmed")

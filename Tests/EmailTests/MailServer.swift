@@ -42,7 +42,9 @@ final class MailServer: Sendable {
 
     private init(_ arguments: [String]) async throws {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "smtp_server.py")
-        process.executableURL = URL(fileURLWithPath: try Python.path.get())
+        process.executableURL = URL(
+            fileURLWithPath: try PythonEnvironment.python(
+                importing: "aiosmtpd", "trustme", from: "aiosmtpd>=1.4.6,<2", "trustme>=1.2,<2"))
         process.arguments = [script.path] + arguments
         process.standardInput = input
         let output = Pipe()
@@ -87,41 +89,5 @@ private final class LineBuffer: Sendable {
             }
             return lines
         }
-    }
-}
-
-/// The Python that has what the mail server needs, in `.build/venv`. `deploy/test` makes it; so does the first test
-/// that finds it missing.
-private enum Python {
-    static let path = Result<String, any Error> {
-        let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        let root = tests.deletingLastPathComponent().deletingLastPathComponent()
-        let venv = root.appending(path: ".build/venv").path
-        let python = "\(venv)/bin/python"
-        if !run(python, "-c", "import aiosmtpd, trustme") {
-            if !run(python, "--version") { try require("/usr/bin/env", "python3", "-m", "venv", venv) }
-            try require(python, "-m", "pip", "install", "--quiet", "aiosmtpd>=1.4.6,<2", "trustme>=1.2,<2")
-        }
-        return python
-    }
-
-    private static func run(_ program: String, _ arguments: String...) -> Bool { exec(program, arguments) }
-
-    private static func require(_ program: String, _ arguments: String...) throws {
-        guard exec(program, arguments) else { throw Failed(command: ([program] + arguments).joined(separator: " ")) }
-    }
-
-    private static func exec(_ program: String, _ arguments: [String]) -> Bool {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        process.standardError = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return false }
-        process.waitUntilExit()
-        return process.terminationStatus == 0
-    }
-
-    private struct Failed: Error {
-        let command: String
     }
 }

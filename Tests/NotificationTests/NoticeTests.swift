@@ -12,10 +12,11 @@ import Testing
     private let total = Money(amountMinorUnits: 1998, currency: "EUR")
 
     @Test("Each event adds one line, in words for the customer") func words() async throws {
-        try await withTemporaryDatabase(Outbox.migrations + NotificationStore.migrations) { database in
+        try await withTemporaryDatabase(NotificationFixture.migrations) { database in
             var harness = HandlerHarness(service: "notification", database: database)
             let store = NotificationStore(database: database)
-            Handlers(store: store, patience: .seconds(60), logger: .silent).register(on: &harness.handlers)
+            Handlers(store: store, webhooks: .over(database), patience: .seconds(60), logger: .silent)
+                .register(on: &harness.handlers)
             func list(_ recipient: Recipient, after position: Int64 = 0) async throws -> [Notice] {
                 try await store.entries(of: recipient, after: position, limit: 10).map(\.notice)
             }
@@ -47,10 +48,11 @@ import Testing
     @Test("Each step of a shipment is told to those whom it concerns, in words of their own") func shipments()
         async throws
     {
-        try await withTemporaryDatabase(Outbox.migrations + NotificationStore.migrations) { database in
+        try await withTemporaryDatabase(NotificationFixture.migrations) { database in
             var harness = HandlerHarness(service: "notification", database: database)
             let store = NotificationStore(database: database)
-            Handlers(store: store, patience: .seconds(60), logger: .silent).register(on: &harness.handlers)
+            Handlers(store: store, webhooks: .over(database), patience: .seconds(60), logger: .silent)
+                .register(on: &harness.handlers)
             _ = try await harness.deliver(OrderPlaced.sample())
             _ = try await harness.deliver(
                 OrderConfirmed(orderId: "order-1", customer: .ada, items: [], total: total))
@@ -71,10 +73,11 @@ import Testing
     func heldBack()
         async throws
     {
-        try await withTemporaryDatabase(Outbox.migrations + NotificationStore.migrations) { database in
+        try await withTemporaryDatabase(NotificationFixture.migrations) { database in
             var harness = HandlerHarness(service: "notification", database: database)
             let store = NotificationStore(database: database)
-            Handlers(store: store, patience: .seconds(60), logger: .silent).register(on: &harness.handlers)
+            Handlers(store: store, webhooks: .over(database), patience: .seconds(60), logger: .silent)
+                .register(on: &harness.handlers)
             func kinds() async throws -> [Notice.Kind] {
                 try await store.entries(of: .customer("ada"), after: 0, limit: 10).map(\.notice.kind)
             }

@@ -48,7 +48,7 @@ struct ShopAPI: Sendable {
     }
 
     /// All pages of a list.
-    private func all<Page: ListPage>(
+    func all<Page: ListPage>(
         _ type: Page.Type, _ program: Program, _ path: String
     ) async throws -> [Page.Entry] {
         var entries: [Page.Entry] = []

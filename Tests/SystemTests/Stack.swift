@@ -227,6 +227,9 @@ extension Stack {
             "GATEWAY_DATABASE_URL": "sqlite:\(folder.path)/gateway.sqlite", "GATEWAY_DELAY_MILLISECONDS": "0",
             "GATEWAY_SLOW_DELAY_MILLISECONDS": "\(settings.slowDelayMilliseconds)", "MAILDIR": maildir.path,
             "HOLD_BACK_SECONDS": "\(settings.holdBackSeconds)", "STREAM_HEARTBEAT_SECONDS": "1",
+            // A thousandth of the standard schedule: the third retry after 2 s, the last after 4.5 minutes.
+            "WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "loopback", "WEBHOOK_RETRY_SCALE": "0.001",
+            "WEBHOOK_TIMEOUT_MILLISECONDS": "2000",
         ]
         if settings.starting.contains(.console) {
             environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = Program.services.contains(program) ? url(of: .console) : nil

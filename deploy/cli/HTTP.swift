@@ -57,6 +57,12 @@ struct HTTP: Sendable {
         return try await send(request, headers: headers, timeout: timeout)
     }
 
+    func delete(_ url: String, timeout: Duration) async throws -> Answer {
+        var request = HTTPClientRequest(url: url)
+        request.method = .DELETE
+        return try await send(request, headers: [:], timeout: timeout)
+    }
+
     private func send(
         _ request: HTTPClientRequest, headers: [String: String], timeout: Duration
     ) async throws -> Answer {

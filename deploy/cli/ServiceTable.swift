@@ -27,7 +27,8 @@ enum ServiceTable {
         ServiceEntry(name: "inventory", port: 8083),
         ServiceEntry(name: "email", port: 8084, environment: ["MAILDIR": "{data}/maildir"]),
         ServiceEntry(name: "loyalty", port: 8085),
-        ServiceEntry(name: "notification", port: 8086),
+        ServiceEntry(
+            name: "notification", port: 8086, environment: ["WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "loopback"]),
         ServiceEntry(
             name: "console", port: 8080,
             environment: [

@@ -13,8 +13,7 @@ struct ShopCommand: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, OrderCommand.self, StatusCommand.self, CancelCommand.self, QuoteCommand.self,
             WarehouseCommand.self, TraceCommand.self, QueuesCommand.self, DeadLettersCommand.self, LogsCommand.self,
-            DoctorCommand.self,
-            MemoryCommand.self, KeysCommand.self, LoadCommand.self,
+            DoctorCommand.self, WebhooksCommand.self, MemoryCommand.self, KeysCommand.self, LoadCommand.self,
         ])
 }
 

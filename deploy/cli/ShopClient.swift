@@ -20,7 +20,7 @@ struct ShopClient: Sendable {
         let detail: String?
     }
 
-    private static let patience = Duration.seconds(10)
+    static let patience = Duration.seconds(10)
 
     let addresses: Addresses
     let http: HTTP
@@ -131,8 +131,7 @@ struct ShopClient: Sendable {
     }
 
     /// All pages of a list.
-    private func all<Item: Decodable & Sendable>(_ service: String, _ path: String, key: String) async throws -> [Item]
-    {
+    func all<Item: Decodable & Sendable>(_ service: String, _ path: String, key: String) async throws -> [Item] {
         var items: [Item] = []
         var cursor: String?
         repeat {
@@ -154,7 +153,7 @@ struct ShopClient: Sendable {
         }
     }
 
-    private func decode<Value: Decodable>(_ answer: HTTP.Answer, expecting status: Int) throws -> Value {
+    func decode<Value: Decodable>(_ answer: HTTP.Answer, expecting status: Int) throws -> Value {
         guard answer.status == status else {
             let problem = try? JSONDecoder().decode(Problem.self, from: answer.body)
             let text = problem?.detail ?? problem?.title ?? "The shop gave no reason."
