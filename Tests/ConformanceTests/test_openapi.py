@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from schemathesis_hooks import NOBODY
 from shop_processes import SERVICES, Shop
 
 SOURCES = Path(__file__).parents[2] / "Services"
@@ -23,6 +25,9 @@ ENDLESS = {"notification": ["/customers/{id}/notifications/stream"]}
 
 # What a document can't say: which products there are, and which order a webhook is about.
 UNDECIDED = ["positive_data_acceptance"]
+
+# A few requests that are right, for where it matters what is found.
+RIGHT_ONES = ("--phases", "fuzzing", "--mode", "positive", "--max-examples", "3")
 
 
 @pytest.fixture(scope="session")
@@ -56,12 +61,30 @@ def test_requests_about_an_order(shop, service, tmp_path):
         "loyalty": {"path.id": CUSTOMER},
         "notification": {"path.id": CUSTOMER},
     }[service]
-    lines = [f"{json.dumps(name)} = {json.dumps(value)}" for name, value in parameters.items()]
-    (tmp_path / "schemathesis.toml").write_text("\n".join(["[parameters]", *lines]))
-    run(shop[service], tmp_path, "--phases", "fuzzing", "--mode", "positive", "--max-examples", "3", excluding=UNDECIDED)
+    run(shop[service], tmp_path, *RIGHT_ONES, parameters=parameters, excluding=UNDECIDED)
 
 
-def run(program, folder, *options, excluding):
+def test_requests_about_a_webhook_endpoint(shop, tmp_path):
+    """Whatever is done with it but the end of it, after which there would be nothing to be found."""
+    notification = shop["notification"]
+    endpoint = post(notification, "/webhook-endpoints", url=f"http://{NOBODY}/", ownerEmail="owner@example.com")["id"]
+    delivery = post(notification, f"/webhook-endpoints/{endpoint}/ping")["id"]
+    parameters = {"path.id": endpoint, "path.deliveryId": delivery}
+    only = ("--include-path-regex", "^/webhook-endpoints/", "--exclude-method", "DELETE")
+    run(notification, tmp_path, *RIGHT_ONES, *only, parameters=parameters, excluding=UNDECIDED)
+
+
+def post(program, path, **body):
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(program.url + path, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def run(program, folder, *options, parameters=None, excluding):
+    if parameters:
+        lines = [f"{json.dumps(name)} = {json.dumps(value)}" for name, value in parameters.items()]
+        (folder / "schemathesis.toml").write_text("\n".join(["[parameters]", *lines]))
     for path in ENDLESS.get(program.name, []):
         options += ("--exclude-path", path)
     result = subprocess.run(
