@@ -130,7 +130,13 @@ extension SystemTests {
                 receiver.answer { _ in .status(307, headers: ["location": receiver.url("/secret")]) }
                 let endpoint = try await shop.addEndpoint(receiver.url(), [.orderConfirmed])
                 try await shop.act("ping", on: endpoint.id)
-                await receiver.first(2)
+                let attempt =
+                    try await eventually("the log has the first attempt") {
+                        let entry = try await shop.deliveries(of: endpoint.id).first { $0.attemptCount > 0 }
+                        guard let entry else { return nil }
+                        return try await shop.delivery(entry.id, of: endpoint.id).attempts?.first
+                    } as ShopAPI.Delivery.Attempt
+                #expect(attempt.status == 307)
                 #expect(receiver.all(at: "/secret").isEmpty)
             }
             for url in ["http://169.254.169.254/latest/meta-data", "http://10.0.0.1/", "http://[fd00::1]/"] {
