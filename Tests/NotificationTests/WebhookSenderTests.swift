@@ -117,7 +117,13 @@ import Webhooks
                 try await service.sending(timeout: .milliseconds(200)) {
                     let entry = try #require(try await service.settled(of: endpoint.id, 1).first)
                     let attempts = try await service.attempts(of: entry.id)
-                    #expect(attempts.count == 2)
+                    // On a busy machine an answer may be late that was given at once; there are more attempts then.
+                    #expect(attempts.count >= 2)
+                    guard case .answered(let answer) = attempts.last?.result else {
+                        Issue.record("the last attempt was not answered")
+                        return
+                    }
+                    #expect(answer.status == 204)
                     guard case .failed(let reason) = attempts.first?.result else {
                         Issue.record("the first attempt did not fail")
                         return
