@@ -1,8 +1,7 @@
 import Foundation
-import Subprocess
-import SystemPackage
+import TestSupport
 
-/// Runs files of Python tests with pytest from `.build/venv`, which `deploy/test` makes.
+/// Runs files of Python tests with pytest.
 enum PythonTests {
     /// What became of one test, as `conftest.py` writes it.
     struct Outcome: Decodable, Sendable {
@@ -27,28 +26,17 @@ enum PythonTests {
 
     /// - Parameter report: a file that isn't there yet.
     static func run(_ file: String, report: URL) async throws -> [Outcome] {
-        // Standardizing the path would resolve the link, and lose the virtual environment.
-        let root = folder.deletingLastPathComponent().deletingLastPathComponent()
-        let python = root.appending(path: ".build/venv/bin/python").path
-        guard FileManager.default.isExecutableFile(atPath: python) else {
-            throw PythonTestsError("There is no \(python); deploy/test makes it.")
-        }
-        var environment: [Subprocess.Environment.Key: String?] = [
-            "PROGRAMS": try programs(), "REPORT": report.path, "PYTHONDONTWRITEBYTECODE": "1",
-        ]
+        var environment: [String: String?] = ["PROGRAMS": try programs(), "REPORT": report.path]
         // What is set for real services must not decide a test.
         for name in ProcessInfo.processInfo.environment.keys where name.hasPrefix("AWS_") {
-            environment[.init(stringLiteral: name)] = .some(nil)
+            environment[name] = .some(nil)
         }
-        let result = try await Subprocess.run(
-            .path(FilePath(python)), arguments: ["-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "-q", file],
-            environment: .inherit.updating(environment), workingDirectory: FilePath(folder.path),
-            output: .string(limit: 1 << 20), error: .combinedWithOutput)
+        let result = try await Python.test(file, in: folder, environment: environment)
         let lines = (try? String(contentsOf: report, encoding: .utf8))?.split(separator: "\n") ?? []
         let outcomes = try lines.map { try JSONDecoder().decode(Outcome.self, from: Data($0.utf8)) }
         // Tests that failed say so themselves; anything else, such as a file that can't be read, is said here.
-        guard result.terminationStatus.isSuccess || outcomes.contains(where: { $0.outcome != .passed }) else {
-            throw PythonTestsError("pytest ended with \(result.terminationStatus):\n\(result.standardOutput)")
+        guard result.isSuccess || outcomes.contains(where: { $0.outcome != .passed }) else {
+            throw PythonTestsError("pytest failed:\n\(result.output)")
         }
         return outcomes
     }

@@ -2,8 +2,6 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
-import Subprocess
-import SystemPackage
 import Telemetry
 import TestSupport
 import Testing
@@ -45,8 +43,10 @@ import Tracing
     @Test("OpenTelemetry's own SDK and messages are understood, in Protocol Buffers and in JSON")
     func others() async throws {
         try await ConsoleFixture.run { console in
-            let ids = try await Self.python("otlp_export.py", console.url).split(separator: "\n").map(String.init)
-            try #require(ids.count == 2)
+            let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "otlp_export.py")
+            let export = try await Python.run([script.path, console.url])
+            let ids = export.output.split(separator: "\n").map(String.init)
+            try #require(export.isSuccess && ids.count == 2, "\(export.output)")
             let sdk = try await console.store.spans(of: [ids[0]])
             let outer = try #require(sdk.first { $0.name == "outer" })
             let inner = try #require(sdk.first { $0.name == "inner" })
@@ -84,19 +84,6 @@ import Tracing
             #expect(try await status("{}", "application/json; charset=utf-8") == .ok)
             #expect(try await console.store.size() == .init(traces: 0, spans: 0, bytes: 0))
         }
-    }
-
-    /// Runs a script beside this file in the environment that `deploy/test` makes.
-    private static func python(_ script: String, _ argument: String) async throws -> String {
-        let folder = URL(filePath: #filePath).deletingLastPathComponent()
-        let python = folder.deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: ".build/venv/bin/python").path
-        let result = try await Subprocess.run(
-            .path(FilePath(python)), arguments: [folder.appending(path: script).path, argument],
-            output: .string(limit: 1 << 16), error: .combinedWithOutput)
-        let output = result.standardOutput
-        #expect(result.terminationStatus.isSuccess, "\(output)")
-        return output
     }
 }
 

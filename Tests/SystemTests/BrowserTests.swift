@@ -1,8 +1,6 @@
 import Contracts
 import Foundation
 import Messaging
-import Subprocess
-import SystemPackage
 import TestSupport
 import Testing
 
@@ -15,20 +13,14 @@ extension SystemTests {
             let stack = try currentStack()
             let stuck = try await stuckOrder(stack)
             let folder = URL(filePath: #filePath).deletingLastPathComponent()
-            let root = folder.deletingLastPathComponent().deletingLastPathComponent()
-            let python = root.appending(path: ".build/venv/bin/python").path
-            let environment: [Subprocess.Environment.Key: String?] = [
-                "CONSOLE_URL": stack.url(of: .console), "BROKER_URL": stack.url(of: .broker),
-                "BROKER_KEY": Stack.accessKeyID, "BROKER_SECRET": Stack.secretAccessKey,
-                "STUCK_ORDER": stuck.rawValue, "INVENTORY_DATABASE": "\(stack.folder.path)/inventory.sqlite",
-                "PYTHONDONTWRITEBYTECODE": "1",
-            ]
-            let result = try await Subprocess.run(
-                .path(FilePath(python)),
-                arguments: ["-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "-q", "test_console.py"],
-                environment: .inherit.updating(environment), workingDirectory: FilePath(folder.path),
-                output: .string(limit: 1 << 20), error: .combinedWithOutput)
-            #expect(result.terminationStatus.isSuccess, "\(result.standardOutput)")
+            let result = try await Python.test(
+                "test_console.py", in: folder,
+                environment: [
+                    "CONSOLE_URL": stack.url(of: .console), "BROKER_URL": stack.url(of: .broker),
+                    "BROKER_KEY": Stack.accessKeyID, "BROKER_SECRET": Stack.secretAccessKey,
+                    "STUCK_ORDER": stuck.rawValue, "INVENTORY_DATABASE": "\(stack.folder.path)/inventory.sqlite",
+                ])
+            #expect(result.isSuccess, "\(result.output)")
         }
 
         /// An order whose first message can't be read, so that it goes no further than `placed`.

@@ -1,6 +1,5 @@
 import Contracts
 import Foundation
-import Subprocess
 import SystemPackage
 import TestSupport
 import Testing
@@ -183,7 +182,6 @@ extension SystemTests {
             _ webhook: WebhookReceiver.Received, with secret: String, is expected: Bool,
             sourceLocation: SourceLocation = #_sourceLocation
         ) async throws {
-            let python = try PythonEnvironment.python(importing: "standardwebhooks", from: "standardwebhooks>=1,<2")
             let script = """
                 import json, sys
                 from standardwebhooks import Webhook, WebhookVerificationError
@@ -201,11 +199,7 @@ extension SystemTests {
             }
             let input = try JSONEncoder().encode(
                 Input(secret: secret, headers: webhook.headers, body: String(decoding: webhook.body, as: UTF8.self)))
-            let result = try await Subprocess.run(
-                .path(FilePath(python)), arguments: ["-c", script],
-                input: .string(String(decoding: input, as: UTF8.self)), output: .string(limit: 10_000),
-                error: .combinedWithOutput)
-            let output = result.standardOutput
+            let output = try await Python.run(["-c", script], input: String(decoding: input, as: UTF8.self)).output
             #expect(
                 output.hasPrefix(expected ? "verified" : "refused"), "\(output)", sourceLocation: sourceLocation)
         }

@@ -29,6 +29,14 @@ enum CodeRules {
         }
     }
 
+    /// Foundation's `Process` learns of a child's end from a socket that other children may have inherited.
+    static func blockingProcesses(in file: SourceFile) -> [Violation] {
+        violations(in: file) { line in
+            line.code.contains("Process(") && line.code.contains(#/\bProcess\s*\(\s*\)/#)
+                ? "starts a child whose end may wait for the end of others; use Subprocess." : nil
+        }
+    }
+
     static func sleepsInTests(in file: SourceFile) -> [Violation] {
         violations(in: file) { line in
             line.code.contains("sleep")

@@ -32,6 +32,11 @@ import Testing
         #expect(CodeRules.forbiddenCalls(in: SourceFile(path: "Shared/Outbox/Relay.swift", contents: code)) == [])
     }
 
+    @Test func blockingProcessesAreFound() {
+        let file = SourceFile(path: "Tests/XTests/XTests.swift", contents: "let child = Process()\nServiceProcess()")
+        #expect(CodeRules.blockingProcesses(in: file).map(\.line) == [1])
+    }
+
     @Test func sleepsInTestsAreFound() {
         let file = SourceFile(path: "Tests/XTests/XTests.swift", contents: "try await " + "Task" + ".sleep(for: .zero)")
         #expect(CodeRules.sleepsInTests(in: file).count == 1)

@@ -26,6 +26,10 @@ import Testing
         expectNone(tree.files(in: "Services", "Shared", "deploy").flatMap(CodeRules.forbiddenCalls))
     }
 
+    @Test func childrenAreStartedBySubprocess() {
+        expectNone(tree.files(in: "Services", "Shared", "Tests", "deploy").flatMap(CodeRules.blockingProcesses))
+    }
+
     @Test func testsAwaitEvents() {
         expectNone(tree.files(in: "Tests").flatMap(CodeRules.sleepsInTests))
     }
