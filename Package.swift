@@ -92,10 +92,11 @@ let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distrib
 /// Read from the checkout by the tests that run them.
 let pythonTests =
     [
-        "access", "cli", "crash", "fifo", "filters", "frameworks", "malformed", "messages", "notifications", "openapi",
+        "access", "cli", "crash", "disk", "fifo", "filters", "frameworks", "malformed", "messages", "notifications",
+        "openapi",
         "otlp", "query", "queues", "redrive", "topics",
     ].map { "test_\($0).py" } + [
-        "conftest.py", "processes.py", "schemathesis_hooks.py", "shop_processes.py", "workers.py",
+        "conftest.py", "processes.py", "receiver.py", "schemathesis_hooks.py", "shop_processes.py", "workers.py",
     ]
 
 let package = Package(

@@ -22,6 +22,9 @@ ACCOUNT = "000000000000"
 class Program:
     """A program of the shop as a process of its own. It ends with the tests, whatever becomes of them."""
 
+    # What runs the program instead of running it at once, as a command that takes one.
+    launcher = []
+
     def __init__(self, name, folder, port=0, **environment):
         self.name = name
         self.folder = folder
@@ -39,7 +42,7 @@ class Program:
             "DATABASE_URL": f"sqlite:{self.folder}/{self.name}.sqlite",
             **self.environment,
         }
-        command = [str(Path(os.environ["PROGRAMS"], self.name))]
+        command = [*self.launcher, str(Path(os.environ["PROGRAMS"], self.name))]
         if setpriv := shutil.which("setpriv"):
             # A test run that is killed leaves no process behind.
             command = [setpriv, "--pdeathsig", "KILL", *command]

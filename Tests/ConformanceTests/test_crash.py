@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processes import Broker
+from receiver import Receiver
 
 KILLS = 50
 GROUPS = 4
@@ -133,6 +134,19 @@ class Crew:
         self.broker.kill()
         self.broker.start()
 
+    def work_while_it_is_killed(self, work):
+        threads = [threading.Thread(target=target, args=arguments) for target, arguments in work]
+        for thread in threads:
+            thread.start()
+        source = random.Random(self.seed)
+        try:
+            for _ in range(KILLS // 2):
+                self.kill_after(source)
+        finally:
+            self.over.set()
+            for thread in threads:
+                thread.join()
+
 
 @pytest.mark.parametrize("fifo", [False, True], ids=["standard", "fifo"])
 def test_kill_9(fifo):
@@ -155,17 +169,7 @@ def test_kill_9(fifo):
                 )
             work = [(crew.send, ("sender", urls[0])), (crew.publish, ("publisher", topic, urls))]
         work += [(crew.consume, (url,)) for url in urls]
-        threads = [threading.Thread(target=target, args=arguments) for target, arguments in work]
-        for thread in threads:
-            thread.start()
-        source = random.Random(seed)
-        try:
-            for _ in range(KILLS // 2):
-                crew.kill_after(source)
-        finally:
-            crew.over.set()
-            for thread in threads:
-                thread.join()
+        crew.work_while_it_is_killed(work)
         # After a crash what was in flight is there again at once.
         broker.kill()
         broker.start()
@@ -173,6 +177,31 @@ def test_kill_9(fifo):
             crew.consume(url, until_empty=True)
         check(crew, urls, fifo)
     finally:
+        broker.stop()
+
+
+def test_kill_9_between_topic_and_web_server():
+    """A delivery over HTTP that the broker died in is made again; one that it never began is made then."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    print("seed", seed)
+    broker, receiver = Broker(), Receiver()
+    try:
+        crew = Crew(broker, seed)
+        sns = broker.client("sns")
+        topic = sns.create_topic(Name="crash")["TopicArn"]
+        sns.subscribe(
+            TopicArn=topic, Protocol="http", Endpoint=receiver.url, Attributes={"RawMessageDelivery": "true"}
+        )
+        sns.confirm_subscription(TopicArn=topic, Token=receiver.envelope()["Token"])
+        crew.work_while_it_is_killed([(crew.publish, (f"publisher-{i}", topic, ["web"])) for i in range(2)])
+        received = collections.Counter()
+        while set(crew.sent["web"]) - set(received):
+            received[receiver.next(within=60)[2]] += 1
+        print(f"{len(crew.sent['web'])} acknowledged, {received.total()} received")
+        assert crew.unexpected == []
+        assert len(crew.sent["web"]) > KILLS
+    finally:
+        receiver.stop()
         broker.stop()
 
 

@@ -1,10 +1,7 @@
 """Notifications: the signed envelope, and deliveries over HTTP with a real server at the other end."""
 
 import base64
-import http.server
 import json
-import queue as threads
-import threading
 import time
 import urllib.parse
 import urllib.request
@@ -14,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
+from receiver import Receiver
 
 
 def fetch(url):
@@ -87,46 +85,11 @@ def test_unsubscribe_by_url(sns, topic, queue, subscribe, receive, bodies):
     assert bodies(queue) == []
 
 
-class Receiver:
-    """A web server that keeps what it gets, and answers what it is told."""
-
-    def __init__(self):
-        self.requests = threads.Queue()
-        self.answers = threads.Queue()
-        receiver = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                try:
-                    status = receiver.answers.get_nowait()
-                except threads.Empty:
-                    status = 200
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                receiver.requests.put((self.path, self.headers, body.decode()))
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook?x=1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def next(self, within=10):
-        return self.requests.get(timeout=within)
-
-    def envelope(self):
-        return json.loads(self.next()[2])
-
-
 @pytest.fixture
 def receiver():
     receiver = Receiver()
     yield receiver
-    receiver.server.shutdown()
-    receiver.server.server_close()
+    receiver.stop()
 
 
 @pytest.fixture

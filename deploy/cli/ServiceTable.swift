@@ -114,8 +114,7 @@ struct Addresses: Sendable, Equatable {
     }
 
     /// Where a service sends its spans: to the receiver that the caller's environment names, else to the console, if that
-    /// is among those that run. The broker's own would be one for each poll of each queue, and tell nothing that those of
-    /// its clients don't.
+    /// is among those that run. The broker makes none for what its clients ask of it.
     func receiver(
         of entry: ServiceEntry, among entries: [ServiceEntry],
         caller: [String: String] = ProcessInfo.processInfo.environment
