@@ -92,11 +92,13 @@ let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distrib
 /// Read from the checkout by the tests that run them.
 let pythonTests =
     [
-        "access", "cli", "crash", "disk", "fifo", "filters", "frameworks", "malformed", "messages", "notifications",
+        "access", "aws", "cli", "crash", "disk", "fifo", "filters", "frameworks", "malformed", "messages",
+        "notifications",
         "openapi",
         "otlp", "query", "queues", "redrive", "topics",
     ].map { "test_\($0).py" } + [
-        "conftest.py", "processes.py", "receiver.py", "schemathesis_hooks.py", "shop_processes.py", "workers.py",
+        "conftest.py", "moto_server.py", "processes.py", "receiver.py", "schemathesis_hooks.py", "shop_processes.py",
+        "workers.py",
     ]
 
 let package = Package(
@@ -144,7 +146,8 @@ let package = Package(
         shared("Webhooks", [crypto, httpClient, nio]),
         shared("AWSSignature", [crypto]),
         shared(
-            "Messaging", ["AWSSignature", "Contracts", "Telemetry", httpClient, lifecycle, log, metrics, tracing, nio]),
+            "Messaging", ["AWSSignature", "Contracts", "Telemetry", httpClient, lifecycle, log, metrics, tracing, nio],
+            testing: [httpTypes, hummingbird]),
         shared("Outbox", ["Contracts", "Messaging", "Persistence", "Telemetry", lifecycle, log, metrics, tracing]),
         shared(
             "ServiceKit",

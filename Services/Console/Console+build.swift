@@ -14,11 +14,9 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     let orders = OrderSearch(services: services, store: store)
     let timelines = TimelineDesk(store: store, orders: orders, logs: settings.logFolder.map { LogFolder(path: $0) })
     let lookout = Lookout(
-        services: services, orders: orders, names: ["broker"] + ConsoleSettings.services.map { $0.0 })
+        services: services, orders: orders, names: settings.names)
     let desk = DeadLetterDesk(
-        transport: AWSTransport(
-            http: client.client, endpoint: settings.broker.endpoint, region: settings.broker.region,
-            credentials: settings.broker.credentials, maxReceiveCount: settings.broker.consumer.retry.maxReceiveCount))
+        transport: AWSTransport(http: client.client, access: settings.broker.access, channels: .find))
 
     // A line for each request of a page that asks every second would hide those that say something.
     let router = chassis.router(accessLog: .debug)

@@ -3,7 +3,9 @@ import ServiceKit
 
 /// What the console is told about its surroundings, read from the environment.
 struct ConsoleSettings: Sendable {
-    /// Where the services answer, by their names; the broker is one of them.
+    /// All that is watched, in the order in which it is shown; the broker comes first, unless it is Amazon's.
+    var names: [String]
+    /// Where they answer.
     var urls: [String: String]
     /// How much of the past is kept.
     var history: TraceStore.Limits
@@ -35,7 +37,8 @@ struct ConsoleSettings: Sendable {
     init(_ configuration: ServiceConfiguration) throws {
         broker = try MessagingSettings(
             string: configuration.string, int: configuration.int, url: configuration.url)
-        urls = ["broker": broker.endpoint]
+        names = (broker.access.endpoint == nil ? [] : ["broker"]) + Self.services.map { $0.0 }
+        urls = broker.access.endpoint.map { ["broker": $0] } ?? [:]
         for (name, port) in Self.services {
             var url = try configuration.url("\(name.uppercased())_URL", default: "http://127.0.0.1:\(port)")
                 .absoluteString

@@ -13,13 +13,10 @@ public struct AWSError: Error, Equatable, CustomStringConvertible {
     public var description: String { "\(code) (\(status)): \(message)" }
 }
 
-/// Sends signed requests to one SNS/SQS endpoint.
+/// Sends signed requests to SNS, SQS and STS.
 struct AWSClient: Sendable {
     let http: HTTPClient
-    /// Such as `http://127.0.0.1:4566`.
-    let endpoint: String
-    let region: String
-    let credentials: AWSCredentials
+    let access: AWSAccess
 
     private static let largestAnswerBytes = 16 * 1024 * 1024
 
@@ -46,12 +43,24 @@ struct AWSClient: Sendable {
         return try JSONDecoder().decode(Output.self, from: answer.body.isEmpty ? Data("{}".utf8) : answer.body)
     }
 
-    /// Calls an SNS operation (Query protocol).
+    /// Calls an SNS operation.
     func sns(_ action: String, _ parameters: [(String, String)]) async throws -> XMLElement {
-        let form = ([("Action", action), ("Version", "2010-03-31")] + parameters)
+        try await query("sns", version: "2010-03-31", action, parameters)
+    }
+
+    /// The account that the credentials belong to; whoever has any may ask.
+    func account() async throws -> String {
+        try await query("sts", version: "2011-06-15", "GetCallerIdentity", []).text(of: "Account") ?? ""
+    }
+
+    /// Calls an operation of a service with the Query protocol.
+    private func query(
+        _ service: String, version: String, _ action: String, _ parameters: [(String, String)]
+    ) async throws -> XMLElement {
+        let form = ([("Action", action), ("Version", version)] + parameters)
             .map { "\(Self.percentEncode($0.0))=\(Self.percentEncode($0.1))" }.joined(separator: "&")
         let answer = try await send(
-            service: "sns", headers: ["content-type": "application/x-www-form-urlencoded; charset=utf-8"],
+            service: service, headers: ["content-type": "application/x-www-form-urlencoded; charset=utf-8"],
             body: Data(form.utf8), timeout: .seconds(10))
         let xml = XMLElement(parsing: String(decoding: answer.body, as: UTF8.self))
         guard answer.status == 200, let xml else {
@@ -82,9 +91,11 @@ struct AWSClient: Sendable {
     private func send(
         service: String, headers: [String: String], body: Data, timeout: Duration
     ) async throws -> Answer {
+        let endpoint = access.url(of: service)
         var headers = headers
         headers["host"] = Self.authority(of: endpoint)
-        let signer = SigV4(credentials: credentials, region: region, service: service)
+        let credentials = try await access.credentials.credentials(over: http)
+        let signer = SigV4(credentials: credentials, region: access.region, service: service)
         let signature = signer.sign(headers: headers, body: body, at: Date())
         var request = HTTPClientRequest(url: endpoint + "/")
         request.method = .POST

@@ -6,24 +6,23 @@ import Synchronization
 /// Amazon SNS and SQS, or anything that speaks their protocols.
 public final class AWSTransport: MessageTransport {
     let client: AWSClient
-    /// Deliveries of a message before the broker itself moves it to the dead letters.
-    private let maxReceiveCount: Int
+    private let channels: ChannelSetup
     private let names = Mutex(Names())
 
     /// What the broker called the channels when they were made.
     private struct Names {
         var queueURLs: [Queue: String] = [:]
         var topicARNs: [Topic: String] = [:]
+        var account: String?
     }
 
     /// - Parameters:
     ///   - http: shared by the process; its owner shuts it down.
-    ///   - endpoint: base URL of SNS and SQS.
-    public init(
-        http: HTTPClient, endpoint: String, region: String, credentials: AWSCredentials, maxReceiveCount: Int
-    ) {
-        client = AWSClient(http: http, endpoint: endpoint, region: region, credentials: credentials)
-        self.maxReceiveCount = maxReceiveCount
+    ///   - access: where SNS and SQS are.
+    ///   - channels: whether what is missing is made.
+    public init(http: HTTPClient, access: AWSAccess, channels: ChannelSetup) {
+        client = AWSClient(http: http, access: access)
+        self.channels = channels
     }
 
     public func send(
@@ -133,14 +132,15 @@ public final class AWSTransport: MessageTransport {
 
 extension AWSTransport {
     public func ensure(_ topology: Topology) async throws {
-        var arns: [Queue: String] = [:]
-        for queue in topology.queues { arns[queue] = try await create(queue) }
-        for queue in topology.requestQueues {
-            _ = try await createQueue(named: queue, attributes: Self.shortLived)
-        }
         if let queue = topology.replyQueue {
             let end = Date(timeIntervalSinceNow: ReplyQueueLease.length.inSeconds)
             _ = try await createQueue(named: queue, attributes: Self.shortLived, tags: Self.lease(until: end))
+        }
+        guard case .make(let maxReceiveCount) = channels else { return }
+        var arns: [Queue: String] = [:]
+        for queue in topology.queues { arns[queue] = try await create(queue, maxReceiveCount: maxReceiveCount) }
+        for queue in topology.requestQueues {
+            _ = try await createQueue(named: queue, attributes: Self.shortLived)
         }
         for topic in topology.topics { _ = try await create(topic) }
         for subscription in topology.subscriptions {
@@ -150,7 +150,7 @@ extension AWSTransport {
 
     /// Makes a queue with its dead letters.
     /// - Returns: its ARN.
-    private func create(_ queue: Queue) async throws -> String {
+    private func create(_ queue: Queue, maxReceiveCount: Int) async throws -> String {
         let deadLetters = try await createQueue(named: queue.deadLetters, attributes: [:])
         let redrive = #"{"deadLetterTargetArn":"\#(deadLetters)","maxReceiveCount":\#(maxReceiveCount)}"#
         return try await createQueue(named: queue, attributes: ["RedrivePolicy": redrive])
@@ -222,7 +222,19 @@ extension AWSTransport {
 
     private func arn(of topic: Topic) async throws -> String {
         if let arn = names.withLock({ $0.topicARNs[topic] }) { return arn }
-        return try await create(topic)
+        if case .make = channels { return try await create(topic) }
+        // SNS has no way to look up a topic by its name that would need no right to list them all.
+        let account = try await account()
+        let arn = "arn:\(client.access.partition):sns:\(client.access.region):\(account):\(topic)"
+        names.withLock { $0.topicARNs[topic] = arn }
+        return arn
+    }
+
+    private func account() async throws -> String {
+        if let account = names.withLock(\.account) { return account }
+        let account = try await client.account()
+        names.withLock { $0.account = account }
+        return account
     }
 }
 

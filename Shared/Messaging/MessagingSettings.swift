@@ -5,21 +5,24 @@ import ServiceLifecycle
 
 /// What a service is told about its broker, read from the environment variables that the AWS tools use too.
 public struct MessagingSettings: Sendable {
-    /// `AWS_ENDPOINT_URL`: the base URL of SNS and SQS.
-    public var endpoint: String
-    /// `AWS_REGION`.
-    public var region: String
-    /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
-    public var credentials: AWSCredentials
+    /// `AWS_ENDPOINT_URL`, `AWS_REGION`, and the credentials.
+    public let access: AWSAccess
+    /// `MESSAGE_CHANNELS`.
+    public let channels: ChannelSetup
     /// `MESSAGE_VISIBILITY_TIMEOUT_SECONDS` and `MESSAGE_RETRY_BASE_MILLISECONDS`.
     public var consumer: ConsumerSettings
 
     /// The variables for a service's `--help`: what each is for, and what counts when it isn't set.
     public static let variables: [(name: String, about: String, default: String)] = [
-        ("AWS_ENDPOINT_URL", "the broker", "http://127.0.0.1:4566"),
-        ("AWS_REGION", "the broker's region", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "who it is to the broker", "local"),
-        ("AWS_SECRET_ACCESS_KEY", "and its secret", "local"),
+        ("AWS_ENDPOINT_URL", "the broker, such as http://127.0.0.1:4566", "Amazon SNS and SQS"),
+        ("AWS_REGION", "the broker's region", "us-east-1 with AWS_ENDPOINT_URL"),
+        ("AWS_ACCESS_KEY_ID", "who it is to the broker", "local; to Amazon, the container's or machine's role"),
+        ("AWS_SECRET_ACCESS_KEY", "and its secret", "as above"),
+        ("AWS_SESSION_TOKEN", "goes with keys that are lent", ""),
+        (
+            "MESSAGE_CHANNELS", "make: topics and queues that are missing are made; find: all are there",
+            "make with AWS_ENDPOINT_URL, else find"
+        ),
         ("MESSAGE_VISIBILITY_TIMEOUT_SECONDS", "how long a message is hidden while it is handled", "30"),
         ("MESSAGE_RETRY_BASE_MILLISECONDS", "the first retry of a message comes at most this much later", "1000"),
     ]
@@ -33,16 +36,52 @@ public struct MessagingSettings: Sendable {
         int: (_ variable: String, _ default: Int?, _ range: ClosedRange<Int>) throws -> Int,
         url: (_ variable: String, _ default: String?) throws -> URL
     ) throws {
-        endpoint = try url("AWS_ENDPOINT_URL", "http://127.0.0.1:4566").absoluteString
-        while endpoint.hasSuffix("/") { endpoint.removeLast() }
-        region = try string("AWS_REGION", "us-east-1")
-        credentials = AWSCredentials(
-            accessKeyID: try string("AWS_ACCESS_KEY_ID", "local"),
-            secretAccessKey: try string("AWS_SECRET_ACCESS_KEY", "local"))
+        var endpoint: String?
+        if try !string("AWS_ENDPOINT_URL", "").isEmpty {
+            var url = try url("AWS_ENDPOINT_URL", nil).absoluteString
+            while url.hasSuffix("/") { url.removeLast() }
+            endpoint = url
+        }
+        let region = try string("AWS_REGION", endpoint == nil ? "" : "us-east-1")
+        if region.isEmpty { throw Missing.broker }
+        let local = endpoint.map { _ in AWSCredentials(accessKeyID: "local", secretAccessKey: "local") }
+        access = AWSAccess(
+            endpoint: endpoint, region: region,
+            credentials: try AWSCredentialSource(environment: { try string($0, "") }, local: local))
+        let retry = RetryPolicy(base: .milliseconds(try int("MESSAGE_RETRY_BASE_MILLISECONDS", 1000, 1...60_000)))
         consumer = ConsumerSettings(
-            visibilityTimeout: .seconds(try int("MESSAGE_VISIBILITY_TIMEOUT_SECONDS", 30, 1...43_200)),
-            retry: RetryPolicy(base: .milliseconds(try int("MESSAGE_RETRY_BASE_MILLISECONDS", 1000, 1...60_000))))
+            visibilityTimeout: .seconds(try int("MESSAGE_VISIBILITY_TIMEOUT_SECONDS", 30, 1...43_200)), retry: retry)
+        switch try string("MESSAGE_CHANNELS", endpoint == nil ? "find" : "make") {
+        case "make": channels = .make(maxReceiveCount: retry.maxReceiveCount)
+        case "find": channels = .find
+        case let other: throw Missing.channels(other)
+        }
     }
+
+    /// What is missing or wrong, in one sentence.
+    private enum Missing: Error, CustomStringConvertible {
+        case broker
+        case channels(String)
+
+        var description: String {
+            switch self {
+            case .broker:
+                "Where is the broker? Set AWS_ENDPOINT_URL, as to http://127.0.0.1:4566 for the shop's own, or for "
+                    + "Amazon SNS and SQS AWS_REGION."
+            case .channels(let text): "MESSAGE_CHANNELS must be make or find, not '\(text)'."
+            }
+        }
+    }
+}
+
+/// Whether a process makes the topics, queues and subscriptions that it needs.
+public enum ChannelSetup: Equatable, Sendable {
+    /// It does, so that a broker needs no preparation.
+    /// - Parameter maxReceiveCount: deliveries of a message before the broker itself moves it to the dead letters.
+    case make(maxReceiveCount: Int)
+    /// They are there, and the process may do no more than use them, as where `deploy/aws/messaging.yaml` made them. Only the
+    /// queue for replies to this very process is still made.
+    case find
 }
 
 /// An HTTP client that is shut down with its service. List it before what uses it.

@@ -1,17 +1,6 @@
 import AWSSignature
 import Foundation
 
-/// A key pair that requests to AWS, or to the broker in its place, are signed with.
-public struct AWSCredentials: Sendable {
-    public let accessKeyID: String
-    public let secretAccessKey: String
-
-    public init(accessKeyID: String, secretAccessKey: String) {
-        self.accessKeyID = accessKeyID
-        self.secretAccessKey = secretAccessKey
-    }
-}
-
 /// Signs requests with AWS Signature Version 4 (AWS General Reference, "Create a signed AWS API request").
 ///
 /// Only what SNS and SQS need: `POST /` without a query, every given header signed.
@@ -22,11 +11,12 @@ struct SigV4 {
     let service: String
 
     /// - Parameter headers: lower-case names, `host` among them.
-    /// - Returns: the headers to add: `x-amz-date` and `authorization`.
+    /// - Returns: the headers to add: `x-amz-date`, `authorization` and, with a session token, `x-amz-security-token`.
     func sign(headers: [String: String], body: Data, at time: Date) -> [String: String] {
         let stamp = SigningKey.timestamp(time)
         var signed = headers
         signed["x-amz-date"] = stamp
+        signed["x-amz-security-token"] = credentials.sessionToken
         let sorted = signed.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
         let key = SigningKey(
             secretAccessKey: credentials.secretAccessKey, day: String(stamp.prefix(8)), region: region, service: service
@@ -34,10 +24,10 @@ struct SigV4 {
         let signature = key.signature(of: CanonicalRequest(method: "POST", headers: sorted, body: body), stamp: stamp)
         let credential = "\(credentials.accessKeyID)/\(key.scope)"
         let signedHeaders = sorted.map(\.name).joined(separator: ";")
-        return [
-            "x-amz-date": stamp,
-            "authorization":
-                "AWS4-HMAC-SHA256 Credential=\(credential), SignedHeaders=\(signedHeaders), Signature=\(signature)",
-        ]
+        var added = ["x-amz-date": stamp]
+        added["x-amz-security-token"] = credentials.sessionToken
+        added["authorization"] =
+            "AWS4-HMAC-SHA256 Credential=\(credential), SignedHeaders=\(signedHeaders), Signature=\(signature)"
+        return added
     }
 }

@@ -35,7 +35,7 @@ public struct MessageEndpoint: Sendable {
         self.queue = queue
         self.settings = settings
         self.logger = logger
-        report(false, "waiting for the broker at \(settings.endpoint)")
+        report(false, "waiting for the broker\(settings.access.endpoint.map { " at \($0)" } ?? "")")
     }
 
     /// Asks other services; run it with ``services(with:)``.
@@ -62,9 +62,7 @@ public struct MessageEndpoint: Sendable {
     }
 
     private static func transport(_ client: HTTPClientService, _ settings: MessagingSettings) -> AWSTransport {
-        AWSTransport(
-            http: client.client, endpoint: settings.endpoint, region: settings.region,
-            credentials: settings.credentials, maxReceiveCount: settings.consumer.retry.maxReceiveCount)
+        AWSTransport(http: client.client, access: settings.access, channels: settings.channels)
     }
 
     /// What runs, in dependency order: the clients, the relay, `others`, and the consumer, which is the first to stop.

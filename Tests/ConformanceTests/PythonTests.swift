@@ -19,7 +19,8 @@ enum PythonTests {
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
 
     static let files = [
-        "test_access.py", "test_cli.py", "test_crash.py", "test_disk.py", "test_fifo.py", "test_filters.py",
+        "test_access.py", "test_aws.py", "test_cli.py", "test_crash.py", "test_disk.py", "test_fifo.py",
+        "test_filters.py",
         "test_frameworks.py",
         "test_malformed.py", "test_messages.py", "test_notifications.py", "test_openapi.py", "test_otlp.py",
         "test_query.py", "test_queues.py", "test_redrive.py", "test_topics.py",

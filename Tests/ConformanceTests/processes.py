@@ -66,6 +66,11 @@ class Program:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def terminate(self):
+        """Lets it end by itself."""
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
     def stop(self):
         if self.process.poll() is None:
             self.kill()

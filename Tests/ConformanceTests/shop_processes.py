@@ -24,9 +24,13 @@ def free_ports(count):
 
 
 class Shop:
-    def __init__(self, **more):
+    """`broker` is what speaks SNS and SQS, by default one that is stopped with the shop; `own` is what only one service is
+    told, by its name."""
+
+    def __init__(self, broker=None, own={}, **more):
         self.folder = tempfile.mkdtemp(prefix="shop-")
-        self.broker = Broker()
+        self.own_broker = None if broker else Broker()
+        self.broker = broker or self.own_broker
         # Each is told where the others are, before they are there.
         ports = dict(zip(SERVICES, free_ports(len(SERVICES))))
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
@@ -45,12 +49,14 @@ class Shop:
             **{f"{name.upper()}_URL": url for name, url in urls.items()},
             **more,
         }
-        self.services = {name: Program(name, self.folder, ports[name], **environment) for name in SERVICES}
+        self.services = {
+            name: Program(name, self.folder, ports[name], **{**environment, **own.get(name, {})}) for name in SERVICES
+        }
         for name, service in self.services.items():
-            eventually(f"{name} is ready", lambda: self._is_ready(service), within=60)
+            eventually(f"{name} is ready", lambda: self.is_ready(service), within=60)
 
     @staticmethod
-    def _is_ready(service):
+    def is_ready(service):
         try:
             return service.is_ready()
         except urllib.error.HTTPError:
@@ -80,5 +86,6 @@ class Shop:
     def stop(self):
         for service in self.services.values():
             service.stop()
-        self.broker.stop()
+        if self.own_broker:
+            self.own_broker.stop()
         shutil.rmtree(self.folder, ignore_errors=True)

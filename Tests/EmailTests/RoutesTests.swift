@@ -108,7 +108,10 @@ import Testing
 
 @Suite("The whole service") struct BuildTests {
     private func chassis(_ environment: [String: String], in folder: URL) throws -> Chassis {
-        let common = ["DATABASE_URL": "sqlite:\(folder.path)/email.sqlite", "MAILDIR": "\(folder.path)/maildir"]
+        let common = [
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "DATABASE_URL": "sqlite:\(folder.path)/email.sqlite",
+            "MAILDIR": "\(folder.path)/maildir",
+        ]
         return Chassis(
             configuration: try ServiceConfiguration(
                 service: "email", defaultPort: 0, environment: common.merging(environment) { $1 }),

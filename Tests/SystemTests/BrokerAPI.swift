@@ -12,9 +12,12 @@ struct BrokerAPI: Sendable {
     init(stack: Stack) {
         self.stack = stack
         transport = AWSTransport(
-            http: stack.http, endpoint: stack.url(of: .broker), region: "us-east-1",
-            credentials: AWSCredentials(accessKeyID: Stack.accessKeyID, secretAccessKey: Stack.secretAccessKey),
-            maxReceiveCount: 5)
+            http: stack.http,
+            access: AWSAccess(
+                endpoint: stack.url(of: .broker), region: "us-east-1",
+                credentials: .fixed(
+                    AWSCredentials(accessKeyID: Stack.accessKeyID, secretAccessKey: Stack.secretAccessKey))),
+            channels: .find)
     }
 
     func send(_ body: String, type: String = "", to destination: Destination) async throws {
