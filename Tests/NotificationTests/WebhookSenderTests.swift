@@ -93,10 +93,12 @@ import Webhooks
             try await NotificationFixture.run { service in
                 let hanging = try await service.add(receiver.url("/hanging"))
                 let quick = try await service.add(receiver.url("/quick"))
-                for number in 1...100 { try await service.happen(OrderID(rawValue: "order-\(number)")) }
+                // More than may be on their way at once, so that they would take all places if they could.
+                let count = WebhookSender.concurrency + 1
+                for number in 1...count { try await service.happen(OrderID(rawValue: "order-\(number)")) }
                 try await service.sending(timeout: .seconds(30)) {
                     // All of them, while not one of the other's has had an answer.
-                    _ = try await service.settled(of: quick.id, 100)
+                    _ = try await service.settled(of: quick.id, count)
                     #expect(receiver.all(at: "/hanging").count <= WebhookSender.perEndpoint)
                     #expect(
                         try await service.log(of: hanging.id) { _ in true }.allSatisfy { $0.status == .pending })
