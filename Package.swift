@@ -60,6 +60,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], fixtures: [
         swiftSettings: strict)
 }
 
+/// Off unless asked for, so that the shop builds without libpq: `swift build --traits PostgreSQL`.
+let postgreSQL = "PostgreSQL"
+
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
@@ -115,6 +118,9 @@ let package = Package(
         .executable(name: "console", targets: ["Console"]),
         .executable(name: "shop", targets: ["Shop"]),
     ],
+    traits: [
+        .trait(name: postgreSQL, description: "PostgreSQL as the second engine of Persistence; needs libpq.")
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
@@ -142,7 +148,9 @@ let package = Package(
         // Shared, in dependency order
         shared("Contracts", fixtures: ["Fixtures"]),
         shared("Telemetry", [httpClient, log, metrics, tracing, nio, lifecycle]),
-        shared("Persistence", [grdb, metrics, tracing]),
+        shared(
+            "Persistence",
+            [grdb, metrics, tracing, .target(name: "CPostgreSQL", condition: .when(traits: [postgreSQL]))]),
         shared("Webhooks", [crypto, httpClient, nio]),
         shared("AWSSignature", [crypto]),
         shared(
@@ -194,6 +202,9 @@ let package = Package(
             .systemLibrary(
                 name: "CCurl", path: "Shared/CCurl", pkgConfig: "libcurl",
                 providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
+            .systemLibrary(
+                name: "CPostgreSQL", path: "Shared/CPostgreSQL", pkgConfig: "libpq",
+                providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
             .target(
                 name: "TestSupport",
                 dependencies: [

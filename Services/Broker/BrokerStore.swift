@@ -15,7 +15,8 @@ struct BrokerStore: Sendable {
 
     /// Opens the database, creating it if it isn't there.
     static func open(url: String, onCommit: CommitObserver? = nil) async throws -> BrokerStore {
-        let database = try await Databases.open(url: url, migrations: migrations + topicMigrations, onCommit: onCommit)
+        let database = try await Databases.openSQLite(
+            url: url, migrations: migrations + topicMigrations, onCommit: onCommit)
         let ceiling = try await database.read { transaction in
             try transaction.row("SELECT ceiling FROM sequences")?.get("ceiling", as: Int64.self) ?? 0
         }

@@ -6,7 +6,7 @@ import ServiceKit
 /// Puts the console together: the only place where its concrete types meet.
 func build(_ chassis: Chassis) async throws -> Assembly {
     let settings = try ConsoleSettings(chassis.configuration)
-    let database = try await Databases.open(
+    let database = try await Databases.openSQLite(
         url: chassis.configuration.databaseURL, migrations: TraceStore.migrations)
     let client = HTTPClientService(waitsForConnection: false)
     let store = TraceStore(database: database, limits: settings.history)

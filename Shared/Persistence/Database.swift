@@ -9,16 +9,49 @@ public protocol Database: Sendable {
     /// Runs `body` in a transaction and returns once it is on disk.
     ///
     /// An error thrown by `body` rolls back what it did and is thrown on. Writes that run at the same time share one
-    /// commit; if one of them fails, the others are rolled back too and run again, so `body` must do nothing but change
-    /// the database: what else follows from it belongs into ``Transaction/onCommit(_:)``.
+    /// commit; if one of them fails, the others are rolled back too and run again. A write that got into the way of
+    /// another process's is run again as well. So `body` must do nothing but change the database: what else follows from
+    /// it belongs into ``Transaction/onCommit(_:)``.
+    /// - Throws: ``DatabaseError/outcomeUnknown(_:)`` if the connection to a server broke while it was committing.
     @discardableResult
     func write<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws -> Value
 
-    /// Waits for what is running and closes the files.
+    /// Waits for what is running and closes files and connections.
     func close() async throws
+
+    /// The turn at some work that the processes on this database do one at a time, by a name that they share; `nil` if
+    /// there is only one process.
+    func turn(at work: String) -> (any Turn)?
+
+    /// How often to look for what other processes have written, of which no commit here tells; `nil` if there are none.
+    var lookInterval: Duration? { get }
+}
+
+/// A database is for one process, unless its engine says otherwise.
+extension Database {
+    /// None, for there is nobody to take turns with.
+    public func turn(at work: String) -> (any Turn)? { nil }
+
+    public var lookInterval: Duration? { nil }
+}
+
+/// The right to do some work alone among the processes of a database.
+///
+/// It is there to save work, not to guard it: who has lost it, by a connection that broke, may not know yet. So what is
+/// done in turns must do no harm when done twice.
+public protocol Turn: Sendable {
+    /// Waits until this process has the turn; it keeps it until it ends. Ask again before each piece of work.
+    /// - Throws: `CancellationError`.
+    func take() async throws
+
+    /// Gives it to others.
+    func end() async
 }
 
 /// What can be done while a transaction is open. It is valid only inside the closure that received it.
+///
+/// A statement that fails ends the transaction: with PostgreSQL nothing more can be done in it, so that no body may count
+/// on going on after an error.
 public protocol Transaction {
     /// Runs one statement.
     /// - Returns: how many rows it inserted, changed or deleted.
@@ -40,8 +73,17 @@ extension Transaction {
 public enum DatabaseError: Error, Equatable, CustomStringConvertible {
     /// The file can't be opened or isn't a database.
     case cannotOpen(path: String, reason: String)
-    /// The address names no engine that this program has.
+    /// The address names no engine that there is.
     case unsupportedURL(String)
+    /// The address names an engine that this program was built without.
+    case engineMissing
+    /// The address names a server, but the program's data is in a file.
+    case onlySQLite
+    /// The server didn't answer for some time; nothing of the transaction was kept.
+    case unreachable(String)
+    /// The connection broke during the commit. Whoever does the same again must be able to bear that it was done already,
+    /// as what is guarded by an inbox or an idempotency key is.
+    case outcomeUnknown(String)
     /// No room on the disk; nothing of the transaction was kept.
     case diskFull
     /// A uniqueness, foreign key or check constraint was violated.
@@ -60,7 +102,19 @@ public enum DatabaseError: Error, Equatable, CustomStringConvertible {
         case .cannotOpen(let path, let reason):
             "The database \(path) can't be opened (\(reason)); check that the folder can be written, or set DATABASE_URL."
         case .unsupportedURL(let url):
-            "The database address '\(url)' isn't understood; give it as sqlite:PATH."
+            // What follows the scheme may hold a password.
+            """
+            The database address '\(url.firstRange(of: "://").map { url[..<$0.upperBound] + "…" } ?? url)' isn't \
+            understood; give it as sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE.
+            """
+        case .engineMissing:
+            "This program was built without PostgreSQL; build it with 'swift build --traits PostgreSQL', or set DATABASE_URL to sqlite:PATH."
+        case .onlySQLite:
+            "This program keeps its data in a file that nobody else works on; set DATABASE_URL to sqlite:PATH."
+        case .unreachable(let reason):
+            "The database can't be reached (\(reason)); check that the server runs and that DATABASE_URL is right."
+        case .outcomeUnknown(let reason):
+            "The connection to the database broke during a commit (\(reason)), so that the change may have been kept or not; look, or repeat the request with its key."
         case .diskFull:
             "The disk is full and nothing was saved; make room and try again."
         case .constraint(let message):
@@ -74,26 +128,5 @@ public enum DatabaseError: Error, Equatable, CustomStringConvertible {
         case .engine(let message):
             "The database failed: \(message)."
         }
-    }
-}
-
-/// Hears of a commit that is on disk: how many writes shared it, and how long it took from its first statement on.
-public typealias CommitObserver = @Sendable (_ writes: Int, _ duration: Duration) -> Void
-
-/// Opens databases by address.
-public enum Databases {
-    /// Opens the database that `url` names, creating it if it isn't there, and brings its schema up to date.
-    /// - Parameters:
-    ///   - url: `sqlite:PATH`.
-    ///   - migrations: the schema, oldest first; each is applied once.
-    ///   - onCommit: hears of each commit.
-    /// - Throws: ``DatabaseError``.
-    public static func open(
-        url: String, migrations: [Migration], onCommit: CommitObserver? = nil
-    ) async throws -> any Database {
-        guard url.hasPrefix("sqlite:") else { throw DatabaseError.unsupportedURL(url) }
-        let database = try SQLiteDatabase(path: String(url.dropFirst("sqlite:".count)), onCommit: onCommit)
-        try await database.migrate(migrations)
-        return database
     }
 }

@@ -61,16 +61,7 @@ public final class SQLiteDatabase: Database {
     public func write<Value: Sendable>(
         _ body: @escaping @Sendable (any Transaction) throws -> Value
     ) async throws -> Value {
-        // Work that belongs to no trace, such as tidying up, needs no span.
-        guard ServiceContext.current != nil else { return try await commit(body) }
-        return try await withSpan("COMMIT", ofKind: .client) { span in
-            span.updateAttributes {
-                $0["db.system.name"] = "sqlite"
-                $0["db.operation.name"] = "COMMIT"
-                $0["db.namespace"] = name
-            }
-            return try await commit(body)
-        }
+        try await withCommitSpan(system: "sqlite", namespace: name) { try await commit(body) }
     }
 
     private func commit<Value: Sendable>(

@@ -102,8 +102,7 @@ import Testing
     }
 
     @Test("Lists of an older version go on in the order of time that they had") func migration() async throws {
-        try await withTemporaryFolder { folder in
-            let url = "sqlite:\(folder.appending(path: "old.sqlite").path)"
+        try await withTemporaryDatabaseURL { url in
             let old = try await Databases.open(url: url, migrations: Array(NotificationStore.migrations.prefix(2)))
             for (id, customer, time) in [("c", "ada", 30), ("a", "ada", 20), ("x", "bob", 10), ("b", "ada", 20)] {
                 try await old.execute(

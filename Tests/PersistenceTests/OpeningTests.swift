@@ -8,8 +8,7 @@ import Testing
     let second = Migration("test-002", "ALTER TABLE one ADD COLUMN note TEXT")
 
     @Test("Each migration is applied once, in order, whenever it comes") func migrations() async throws {
-        try await withTemporaryFolder { folder in
-            let url = "sqlite:\(folder.appending(path: "shop.sqlite").path)"
+        try await withTemporaryDatabaseURL { url in
             for migrations in [[first], [first], [first, second], [first, second]] {
                 let database = try await Databases.open(url: url, migrations: migrations)
                 #expect(try await database.read { try $0.rows("SELECT * FROM one").count } == 1)
@@ -19,8 +18,7 @@ import Testing
     }
 
     @Test("A database that a newer version has written is refused by name") func unknownMigration() async throws {
-        try await withTemporaryFolder { folder in
-            let url = "sqlite:\(folder.appending(path: "shop.sqlite").path)"
+        try await withTemporaryDatabaseURL { url in
             try await Databases.open(url: url, migrations: [first, second]).close()
             await #expect(throws: DatabaseError.unknownMigration("test-002")) {
                 try await Databases.open(url: url, migrations: [first])
@@ -30,8 +28,7 @@ import Testing
     }
 
     @Test("Migrations that fail leave the database as it was") func failedMigration() async throws {
-        try await withTemporaryFolder { folder in
-            let url = "sqlite:\(folder.appending(path: "shop.sqlite").path)"
+        try await withTemporaryDatabaseURL { url in
             let broken = Migration(
                 "test-003", "CREATE TABLE two (id INTEGER PRIMARY KEY)", "INSERT INTO nowhere VALUES (1)")
             await #expect(throws: DatabaseError.self) {
@@ -79,4 +76,33 @@ import Testing
             try await Databases.open(url: url, migrations: [])
         }
     }
+
+    @Test("What a refused address may hold of passwords isn't repeated") func secretAddress() {
+        let text = "\(DatabaseError.unsupportedURL("postgress://ada:secret@db/order"))"
+        #expect(text.contains("'postgress://…'"))
+        #expect(!text.contains("secret"))
+    }
+
+    @Test("A program whose data is in a file says so when it is given a server", arguments: ["postgres", "postgresql"])
+    func onlySQLite(scheme: String) async {
+        await #expect(throws: DatabaseError.onlySQLite) {
+            try await Databases.openSQLite(url: "\(scheme)://127.0.0.1/broker", migrations: [])
+        }
+    }
+
+    @Test(
+        "A program that was built without PostgreSQL says how to build it with",
+        .enabled(if: !isBuiltWithPostgreSQL))
+    func engineMissing() async {
+        await #expect(throws: DatabaseError.engineMissing) {
+            try await Databases.open(url: "postgres://127.0.0.1/order", migrations: [])
+        }
+        #expect("\(DatabaseError.engineMissing)".contains("swift build --traits PostgreSQL"))
+    }
 }
+
+#if PostgreSQL
+    let isBuiltWithPostgreSQL = true
+#else
+    let isBuiltWithPostgreSQL = false
+#endif

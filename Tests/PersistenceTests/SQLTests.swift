@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test("A changed row is counted") func changes() async throws {
-        try await withTemporaryDatabase([SQLiteDatabaseTests.notes]) { database in
+        try await withTemporaryDatabase([DatabaseTests.notes]) { database in
             try await database.write { transaction in
                 let inserted = try transaction.execute("INSERT INTO notes (text) VALUES ('a'), ('b')")
                 let updated = try transaction.execute("UPDATE notes SET text = text || '!'")

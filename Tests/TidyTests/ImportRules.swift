@@ -8,10 +8,11 @@ enum ImportRules {
     static let shared: [String: Set<String>] = [
         "AWSSignature": [],
         "Contracts": [],
-        "Persistence": [],
+        "Persistence": ["CPostgreSQL"],
         "Telemetry": [],
         "Webhooks": [],
         "CCurl": [],
+        "CPostgreSQL": [],
         "Messaging": ["AWSSignature", "Contracts", "Telemetry"],
         "Outbox": ["Contracts", "Messaging", "Persistence", "Telemetry"],
         "ServiceKit": ["Telemetry"],
