@@ -7,7 +7,12 @@ import Persistence
 struct NotificationStore: Sendable {
     let database: any Database
     /// Tells those who follow a recipient's list that it has become longer.
-    let changes = Changes<Recipient>()
+    let changes: Changes<Recipient>
+
+    init(database: any Database) {
+        self.database = database
+        changes = Changes(lookingEvery: database.lookInterval)
+    }
 
     static let migrations = [
         Migration(

@@ -24,7 +24,8 @@ func build(_ chassis: Chassis) async throws -> Assembly {
         report: { [readiness = chassis.readiness] in readiness.set("broker", ready: $0, detail: $1) })
 
     let store = OrderStore(
-        database: database, outbox: endpoint.outbox, changes: OrderChanges(), logger: chassis.logger)
+        database: database, outbox: endpoint.outbox, changes: OrderChanges(lookingEvery: database.lookInterval),
+        logger: chassis.logger)
     let saga = OrderSaga(paymentTimeout: paymentTimeout)
     Handlers(store: store, saga: saga).register(on: &endpoint.handlers)
 

@@ -16,7 +16,10 @@ public final class Changes<Subject: Hashable & Sendable>: Sendable {
 
     private let state = Mutex(State())
 
-    public init() {}
+    private let lookInterval: Duration?
+
+    /// - Parameter lookInterval: how often to look without being told, where other processes make changes too.
+    public init(lookingEvery lookInterval: Duration? = nil) { self.lookInterval = lookInterval }
 
     /// Waits in line for as long as `body` runs.
     public func withTicket<Value>(for subject: Subject, _ body: (Ticket) async throws -> Value) async rethrows -> Value
@@ -40,7 +43,14 @@ public final class Changes<Subject: Hashable & Sendable>: Sendable {
                 if state.waiting[subject]?.isEmpty == true { state.waiting[subject] = nil }
             }
         }
-        return try await body()
+        guard let lookInterval else { return try await body() }
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while (try? await Task.sleep(for: lookInterval)) != nil { observer() }
+            }
+            defer { group.cancelAll() }
+            return try await body()
+        }
     }
 
     /// Wakes all who wait for the subject. Call it after the commit.

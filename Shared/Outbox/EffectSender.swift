@@ -9,7 +9,8 @@ import Synchronization
 import Tracing
 
 /// Works off a database's effects: performs each outside any transaction, then, in one transaction, records what came
-/// of it and removes the row. A crash in between performs an effect again, with the same idempotency key.
+/// of it and removes the row. A crash in between performs an effect again, with the same idempotency key. Of the senders of
+/// several processes one works at a time, so that its lanes hold for all of them.
 public struct EffectSender<WaitClock: Clock<Duration>>: Service {
     private let database: any Database
     private let effects: Effects
@@ -20,6 +21,7 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
     private let concurrency: Int
     private var performers: [String: Performer] = [:]
     private let busy: EffectsInHand
+    private let turn: (any Turn)?
 
     /// Performs an effect and returns what to write down about it.
     private typealias Performer =
@@ -43,6 +45,7 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
         self.concurrency = concurrency
         self.clock = clock
         busy = EffectsInHand(perLane: perLane)
+        turn = database.turn(at: "effects")
     }
 
     /// Says how effects of a type are performed.
@@ -97,11 +100,13 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
                 if due.isEmpty { await pause(until: next) }
             }
         }
+        await turn?.end()
     }
 
     /// - Returns: the effects that are due, and the time of the first one that isn't.
     private func nextEffects(atMost count: Int) async -> (due: [EffectRow], next: Date?) {
         do {
+            if let turn { try await cancelWhenGracefulShutdown { try await turn.take() } }
             let (inHand, fullLanes) = busy.state
             let rows = try await database.read {
                 try EffectRow.next(count, except: inHand, fullLanes: fullLanes, in: $0)
@@ -109,6 +114,8 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
             let now = Date()
             let due = busy.take(rows.filter { $0.dueAt <= now }, atMost: count)
             return (due, rows.first { $0.dueAt > now }?.dueAt)
+        } catch is CancellationError {
+            return ([], nil)
         } catch {
             logger.error("the effects can't be read and are looked for again in 1 s", metadata: ["error": "\(error)"])
             return ([], Date(timeIntervalSinceNow: 1))
@@ -118,7 +125,8 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
     /// Waits for a new or postponed effect, or for the time at which the next one is due.
     private func pause(until next: Date?) async {
         // What is held back is due in a time that clocks can't count to; an hour is as good.
-        let deadline = next.map { clock.now.advanced(by: .seconds(min(max(0, $0.timeIntervalSinceNow), 3600) + 0.001)) }
+        let untilNext = next.map { Duration.seconds(min(max(0, $0.timeIntervalSinceNow), 3600) + 0.001) }
+        let deadline = [untilNext, database.lookInterval].compactMap { $0 }.min().map { clock.now.advanced(by: $0) }
         _ = await cancelWhenGracefulShutdown { await effects.written.wait(until: deadline, clock: clock) }
     }
 

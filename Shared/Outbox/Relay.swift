@@ -9,6 +9,10 @@ import Tracing
 
 /// Sends what is in the outbox, in order per partition key, and removes a row once the broker has it on disk. It wakes
 /// on commit. A crash between sending and removing sends a message twice, which its consumers recognise by its id.
+///
+/// Of the relays of several processes one works at a time. Should two do so for a moment, because one has lost its turn
+/// and doesn't know yet, then messages are sent twice, but no key's out of their order: each sends only the oldest row of
+/// a key, whose predecessors the broker has, for they are gone from the table.
 public struct Relay<WaitClock: Clock<Duration>>: Service {
     private let database: any Database
     private let outbox: Outbox
@@ -34,14 +38,16 @@ public struct Relay<WaitClock: Clock<Duration>>: Service {
 
     /// Runs until shutdown; what is not sent by then is sent after the next start.
     public func run() async throws {
+        let turn = database.turn(at: "outbox")
         await cancelWhenGracefulShutdown {
             await forgetOldMessages()
             var failures = 0
             while !Task.isCancelled {
                 do {
+                    try await turn?.take()
                     let isDone = try await sendPage()
                     failures = 0
-                    if isDone { await outbox.written.wait(until: nil, clock: clock) }
+                    if isDone { await rest() }
                 } catch {
                     guard !Task.isCancelled else { return }
                     failures += 1
@@ -53,6 +59,13 @@ public struct Relay<WaitClock: Clock<Duration>>: Service {
                 }
             }
         }
+        await turn?.end()
+    }
+
+    /// Waits for a commit, or as long as one of another process may go unnoticed.
+    private func rest() async {
+        let nextLook = database.lookInterval.map { clock.now.advanced(by: $0) }
+        await outbox.written.wait(until: nextLook, clock: clock)
     }
 
     /// - Returns: whether the outbox was seen empty.

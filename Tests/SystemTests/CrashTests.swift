@@ -87,7 +87,14 @@ extension SystemTests {
                 count += 1
                 while let kill = kills.first, kill.afterSteps <= count {
                     kills.removeFirst()
-                    for victim in kill.victims { try await stack.kill(victim) }
+                    for victim in kill.victims {
+                        // When all die at once, all replicas do.
+                        if kill.victims.count > 1 {
+                            try await stack.kill(victim)
+                        } else {
+                            try await stack.killOne(of: victim)
+                        }
+                    }
                     for victim in kill.victims { stack.start(victim) }
                 }
             }

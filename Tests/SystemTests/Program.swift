@@ -70,3 +70,17 @@ enum FreePorts {
         }
     }
 }
+
+/// One of the processes that a program runs as.
+struct Replica: Hashable, CustomStringConvertible, Sendable {
+    let program: Program
+    let number: Int
+
+    var description: String { number == 1 ? program.rawValue : "\(program)-\(number)" }
+
+    /// Broker and console are one process each.
+    static func all(of program: Program, _ settings: Stack.Settings) -> [Replica] {
+        let count = Program.services.contains(program) ? settings.replicas : 1
+        return (1...count).map { Replica(program: program, number: $0) }
+    }
+}

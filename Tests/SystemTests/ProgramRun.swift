@@ -5,11 +5,11 @@ import TestSupport
 
 /// One life of a process: from its start to its end.
 struct ProgramRun: Sendable {
-    let program: Program
+    let replica: Replica
     private let started = Probe<Result<pid_t, any Error>>()
     private let ended = Probe<TerminationStatus>()
 
-    init(_ program: Program) { self.program = program }
+    init(_ replica: Replica) { self.replica = replica }
 
     /// The process id, once it has one.
     func processID() async throws -> pid_t {
@@ -36,7 +36,7 @@ struct ProgramRun: Sendable {
         do {
             let file = try FileDescriptor.open(
                 FilePath(log), .writeOnly, options: [.append, .create], permissions: [.ownerReadWrite])
-            let launch = Self.launch(try program.executable())
+            let launch = Self.launch(try replica.program.executable())
             let variables = environment.map { (Subprocess.Environment.Key(stringLiteral: $0.key), $0.value) }
             let result = try await Subprocess.run(
                 .path(FilePath(launch[0])), arguments: Arguments(Array(launch.dropFirst())),

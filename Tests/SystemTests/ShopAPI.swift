@@ -30,7 +30,16 @@ struct ShopAPI: Sendable {
         _ method: Method, _ program: Program, _ path: String, headers: [String: String] = [:], body: Data? = nil,
         chunked: Bool = false, timeout: Duration = .seconds(10)
     ) async throws -> Answer {
-        var request = HTTPClientRequest(url: stack.url(of: program) + path)
+        try await send(
+            method, stack.url(of: program) + path, headers: headers, body: body, chunked: chunked, timeout: timeout)
+    }
+
+    /// The same to a process of which there may be several.
+    func send(
+        _ method: Method, _ url: String, headers: [String: String] = [:], body: Data? = nil, chunked: Bool = false,
+        timeout: Duration = .seconds(10)
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: url)
         request.method = .RAW(value: method.rawValue.uppercased())
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body { request.body = .bytes(body, length: chunked ? .unknown : .known(Int64(body.count))) }

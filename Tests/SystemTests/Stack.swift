@@ -11,6 +11,8 @@ final class Stack: Sendable {
     struct Settings: Sendable {
         /// What is started, and waited for, before the test.
         var starting = Program.allCases
+        /// How many processes each service is.
+        var replicas = Stack.givenReplicas
         var paymentTimeoutSeconds = 2
         /// Whether the services export their spans, which then can be looked at.
         var recordsTraces = false
@@ -22,6 +24,9 @@ final class Stack: Sendable {
 
     /// The stack of the test that is running.
     @TaskLocal static var current: Stack?
+
+    /// `TEST_REPLICAS`, for databases that can be shared.
+    static let givenReplicas = ProcessInfo.processInfo.environment["TEST_REPLICAS"].flatMap { Int($0) } ?? 1
 
     /// What the broker asks of everybody.
     static let accessKeyID = "system-tests"
@@ -35,21 +40,28 @@ final class Stack: Sendable {
     /// Gets the services' spans, if the settings say so.
     let traces = TraceReceiver()
     private let tracesPort: Int
-    private let ports: [Program: Int]
+    /// Addresses on a server, by whose they are; all others have files.
+    private let databases: [String: String]
+    private let ports: [Replica: Int]
     private let launches: AsyncStream<ProgramRun>.Continuation
-    private let runs = Mutex<[Program: ProgramRun]>([:])
+    private let runs = Mutex<[Replica: ProgramRun]>([:])
+    /// Requests go to the replicas in turn, and so do blows.
+    private let turns = Mutex(0)
     private let logsShown = Mutex(0)
 
     private init(
-        folder: URL, settings: Settings, http: HTTPClient, launches: AsyncStream<ProgramRun>.Continuation
+        folder: URL, databases: [String: String], settings: Settings, http: HTTPClient,
+        launches: AsyncStream<ProgramRun>.Continuation
     ) throws {
         self.folder = folder
+        self.databases = databases
         self.settings = settings
         self.http = http
         self.launches = launches
-        let free = try FreePorts.take(Program.watched.count + 1)
-        ports = Dictionary(uniqueKeysWithValues: zip(Program.watched, free))
-        tracesPort = free[Program.watched.count]
+        let replicas = Program.watched.flatMap { Replica.all(of: $0, settings) }
+        let free = try FreePorts.take(replicas.count + 1)
+        ports = Dictionary(uniqueKeysWithValues: zip(replicas, free))
+        tracesPort = free[replicas.count]
         var random = SystemRandomNumberGenerator()
         let key = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
         webhookSecret = "whsec_" + Data(key).base64EncodedString()
@@ -58,12 +70,24 @@ final class Stack: Sendable {
 
     /// Runs `body` with a stack, which is ready when it begins and of which nothing is left when this returns.
     static func run(_ settings: Settings = Settings(), _ body: @Sendable (Stack) async throws -> Void) async throws {
+        // With SQLite each has a file in the stack's folder.
+        guard TestEngine.current == .postgreSQL else { return try await run(settings, databases: [:], body) }
+        let owners = Program.services.map(\.rawValue) + ["gateway"]
+        try await withTemporaryDatabaseURLs(owners.count) { urls in
+            try await run(settings, databases: Dictionary(uniqueKeysWithValues: zip(owners, urls)), body)
+        }
+    }
+
+    private static func run(
+        _ settings: Settings, databases: [String: String], _ body: @Sendable (Stack) async throws -> Void
+    ) async throws {
         try await withTemporaryFolder { folder in
             let (launched, launches) = AsyncStream<ProgramRun>.makeStream()
             let http = httpClient()
             let result: Result<Void, any Error>
             do {
-                let stack = try Stack(folder: folder, settings: settings, http: http, launches: launches)
+                let stack = try Stack(
+                    folder: folder, databases: databases, settings: settings, http: http, launches: launches)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { await stack.keepRunning(launched) }
                     let outcome: Result<Void, any Error>
@@ -101,10 +125,9 @@ final class Stack: Sendable {
         await withDiscardingTaskGroup { group in
             for await run in launched {
                 group.addTask {
-                    let program = run.program
                     await run.run(
-                        environment: self.environment(of: program), folder: self.folder.path,
-                        log: self.log(of: program).path)
+                        environment: self.environment(of: run.replica), folder: self.folder.path,
+                        log: self.log(of: run.replica).path)
                 }
             }
         }
@@ -114,16 +137,30 @@ final class Stack: Sendable {
 // MARK: - Lives and deaths
 
 extension Stack {
-    /// Starts a program on the port and with the data that it had before.
+    /// Starts what doesn't run of a program, on the port and with the data that it had before.
     func start(_ program: Program) {
-        let run = ProgramRun(program)
-        runs.withLock { $0[program] = run }
-        launches.yield(run)
+        let started = runs.withLock { runs in
+            Replica.all(of: program, settings).filter { runs[$0] == nil }.map { replica in
+                let run = ProgramRun(replica)
+                runs[replica] = run
+                return run
+            }
+        }
+        for run in started { launches.yield(run) }
     }
 
-    /// `kill -9`, and waits until it is dead.
+    /// `kill -9` to all of a program, and waits until it is dead.
     func kill(_ program: Program) async throws {
-        guard let run = runs.withLock({ $0.removeValue(forKey: program) }) else { return }
+        for replica in Replica.all(of: program, settings) { try await kill(replica) }
+    }
+
+    /// `kill -9` to one of a program's processes, the next one in turn.
+    func killOne(of program: Program) async throws {
+        try await kill(nextReplica(of: program))
+    }
+
+    private func kill(_ replica: Replica) async throws {
+        guard let run = runs.withLock({ $0.removeValue(forKey: replica) }) else { return }
         try await run.send(SIGKILL)
         _ = try await run.ending()
     }
@@ -131,11 +168,19 @@ extension Stack {
     /// Asks a program to stop, and waits until it has.
     @discardableResult
     func stop(_ program: Program) async throws -> TerminationStatus {
-        guard let run = runs.withLock({ $0.removeValue(forKey: program) }) else {
+        let stopped = runs(of: program)
+        runs.withLock { runs in for run in stopped { runs[run.replica] = nil } }
+        for run in stopped { try await run.send(SIGTERM) }
+        var statuses: [TerminationStatus] = []
+        for run in stopped { statuses.append(try await run.ending()) }
+        guard let status = statuses.first(where: { $0 != .exited(0) }) ?? statuses.first else {
             throw SystemTestError("\(program) doesn't run.")
         }
-        try await run.send(SIGTERM)
-        return try await run.ending()
+        return status
+    }
+
+    private func runs(of program: Program) -> [ProgramRun] {
+        runs.withLock { runs in Replica.all(of: program, settings).compactMap { runs[$0] } }
     }
 
     /// Stops a program's clockwork, as an overloaded machine does: it holds its connections and doesn't answer.
@@ -145,8 +190,9 @@ extension Stack {
     func thaw(_ program: Program) async throws { try await signal(program, SIGCONT) }
 
     private func signal(_ program: Program, _ signal: Int32) async throws {
-        guard let run = runs.withLock({ $0[program] }) else { throw SystemTestError("\(program) doesn't run.") }
-        try await run.send(signal)
+        let signalled = runs(of: program)
+        if signalled.isEmpty { throw SystemTestError("\(program) doesn't run.") }
+        for run in signalled { try await run.send(signal) }
     }
 
     /// Kills a program and starts it again.
@@ -157,14 +203,16 @@ extension Stack {
 
     /// Waits until a program says that it can do its work.
     func waitUntilReady(_ program: Program, within limit: Duration = .seconds(60)) async throws {
-        try await eventually("\(program) is ready", within: limit) {
-            try await ShopAPI(stack: self).send(.get, program, "/health/ready").status == 200
+        for replica in Replica.all(of: program, settings) {
+            try await eventually("\(replica) is ready", within: limit) {
+                try await ShopAPI(stack: self).send(.get, url(of: replica) + "/health/ready").status == 200
+            }
         }
     }
 
     /// The memory that a program takes (VmRSS of Linux's /proc).
     func residentBytes(of program: Program) async throws -> Int {
-        guard let run = runs.withLock({ $0[program] }) else { throw SystemTestError("\(program) doesn't run.") }
+        guard let run = runs(of: program).first else { throw SystemTestError("\(program) doesn't run.") }
         let status = try await String(contentsOfFile: "/proc/\(run.processID())/status", encoding: .utf8)
         let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
         guard let kilobytes = line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) }) else {
@@ -184,7 +232,7 @@ extension Stack {
     /// Whatever runs must still run: nobody may end by itself.
     private func expectNoCrash() {
         for run in runs.withLock({ Array($0.values) }) where run.hasEnded {
-            Issue.record("\(run.program) ended by itself")
+            Issue.record("\(run.replica) ended by itself")
         }
     }
 }
@@ -192,18 +240,32 @@ extension Stack {
 // MARK: - Where things are
 
 extension Stack {
-    func url(of program: Program) -> String { "http://127.0.0.1:\(ports[program] ?? 0)" }
+    /// Where a program can be asked; of several processes that are the same, the next one in turn.
+    func url(of program: Program) -> String { url(of: nextReplica(of: program)) }
+
+    private func url(of replica: Replica) -> String { "http://127.0.0.1:\(ports[replica] ?? 0)" }
+
+    private func nextReplica(of program: Program) -> Replica {
+        let replicas = Replica.all(of: program, settings)
+        guard replicas.count > 1 else { return replicas[0] }
+        return turns.withLock { turns in
+            turns += 1
+            return replicas[turns % replicas.count]
+        }
+    }
 
     var maildir: URL { folder.appending(path: "maildir") }
 
     private var logs: URL { folder.appending(path: "logs") }
 
-    func log(of program: Program) -> URL { logs.appending(path: "\(program).log") }
+    private func log(of replica: Replica) -> URL { logs.appending(path: "\(replica).log") }
 
     /// What a program has logged so far, over all of its lives.
     func logLines(of program: Program) -> [Substring] {
-        let text = (try? String(contentsOf: log(of: program), encoding: .utf8)) ?? ""
-        return text.split(separator: "\n")
+        Replica.all(of: program, settings).flatMap { replica in
+            let text = (try? String(contentsOf: log(of: replica), encoding: .utf8)) ?? ""
+            return text.split(separator: "\n")
+        }
     }
 
     /// Whether a failure should show the logs: a few times they help, a hundred times they hide what failed.
@@ -214,17 +276,22 @@ extension Stack {
         }
     }
 
-    private func environment(of program: Program) -> [String: String] {
+    private func databaseURL(of owner: String) -> String {
+        databases[owner] ?? "sqlite:\(folder.path)/\(owner).sqlite"
+    }
+
+    private func environment(of replica: Replica) -> [String: String] {
+        let program = replica.program
         var environment = [
-            "HOST": "127.0.0.1", "PORT": "\(ports[program] ?? 0)",
-            "DATABASE_URL": "sqlite:\(folder.path)/\(program).sqlite", "LOG_LEVEL": "info",
+            "HOST": "127.0.0.1", "PORT": "\(ports[replica] ?? 0)",
+            "DATABASE_URL": databaseURL(of: program.rawValue), "LOG_LEVEL": "info",
             "AWS_ENDPOINT_URL": url(of: .broker), "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": Self.accessKeyID,
             "AWS_SECRET_ACCESS_KEY": Self.secretAccessKey, "MESSAGE_VISIBILITY_TIMEOUT_SECONDS": "2",
             "MESSAGE_RETRY_BASE_MILLISECONDS": "100", "PAYMENT_WEBHOOK_SECRET": webhookSecret,
             "PAYMENT_TIMEOUT_SECONDS": "\(settings.paymentTimeoutSeconds)",
             "INVENTORY_URL": url(of: .inventory), "LOYALTY_URL": url(of: .loyalty), "PAYMENT_URL": url(of: .payment),
             "ORDER_WEBHOOK_URL": "\(url(of: .order))/webhooks/payments",
-            "GATEWAY_DATABASE_URL": "sqlite:\(folder.path)/gateway.sqlite", "GATEWAY_DELAY_MILLISECONDS": "0",
+            "GATEWAY_DATABASE_URL": databaseURL(of: "gateway"), "GATEWAY_DELAY_MILLISECONDS": "0",
             "GATEWAY_SLOW_DELAY_MILLISECONDS": "\(settings.slowDelayMilliseconds)", "MAILDIR": maildir.path,
             "HOLD_BACK_SECONDS": "\(settings.holdBackSeconds)", "STREAM_HEARTBEAT_SECONDS": "1",
             // A thousandth of the standard schedule: the third retry after 2 s, the last after 4.5 minutes.
