@@ -15,8 +15,9 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
             "everybody who reaches the port may come in; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to have requests signed with them"
         )
     }
-    let commits = CommitMetrics(chassis.telemetry.metrics)
-    let store = try await BrokerStore.open(url: chassis.configuration.databaseURL, onCommit: commits.record)
+    QueueMetrics.describe(in: chassis.telemetry.metrics)
+    TopicMetrics.describe(in: chassis.telemetry.metrics)
+    let store = try await BrokerStore.open(url: chassis.configuration.databaseURL)
     let work = BackgroundWork()
     let queues = Queues(store: store, clock: clock, work: work, logger: chassis.logger)
     try await queues.open()

@@ -26,28 +26,28 @@ struct QueueMetrics: Sendable {
         oldestAge = Gauge(label: "broker_queue_oldest_message_age_seconds", dimensions: labels)
     }
 
+    /// Forgets them when the queue is gone: it would else be shown for ever, as it was last.
+    func destroy() {
+        for counter in [sent, received, deleted, redriven, expired] { counter.destroy() }
+        for gauge in [visible, delayed, inFlight, oldestAge] { gauge.destroy() }
+    }
+
+    static func describe(in registry: PrometheusRegistry) {
+        registry.describe("broker_messages_sent", "Messages that came into a queue.")
+        registry.describe("broker_messages_received", "Deliveries; a message may be delivered more than once.")
+        registry.describe("broker_messages_deleted", "Messages that their receivers were done with.")
+        registry.describe("broker_messages_redriven", "Messages that went to the dead-letter queue.")
+        registry.describe("broker_messages_expired", "Messages that nobody received in time.")
+        registry.describe("broker_queue_messages", "Messages that can be received now.")
+        registry.describe("broker_queue_messages_delayed", "Messages whose time has not come yet.")
+        registry.describe("broker_queue_messages_in_flight", "Messages that somebody has received and not yet deleted.")
+        registry.describe("broker_queue_oldest_message_age_seconds", "How long ago the oldest message was sent.")
+    }
+
     func update(_ counts: QueueState.Counts, now: Milliseconds) {
         visible.record(counts.visible)
         delayed.record(counts.delayed)
         inFlight.record(counts.inFlight)
         oldestAge.record(counts.oldestSentAt.map { Double(now - $0) / 1000 } ?? 0)
-    }
-}
-
-/// What is counted for the commits that the writes of all queues share.
-struct CommitMetrics: Sendable {
-    private let writes: Recorder
-    private let time: Metrics.Timer
-
-    init(_ registry: PrometheusRegistry) {
-        registry.describe("broker_commit_writes", "Requests that shared a commit.")
-        registry.describe("broker_commit", "Time from the first statement of a commit until it was on disk.")
-        writes = Recorder(label: "broker_commit_writes", factory: registry)
-        time = Metrics.Timer(label: "broker_commit", factory: registry)
-    }
-
-    func record(_ writes: Int, _ duration: Duration) {
-        self.writes.record(writes)
-        time.recordNanoseconds(Int64(duration / .nanoseconds(1)))
     }
 }

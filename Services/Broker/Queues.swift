@@ -132,7 +132,11 @@ final class Queues: Sendable {
     }
 
     /// Forgets a queue that was deleted, and answers those who wait for its messages.
-    func remove(_ name: String) { byName.withLock { $0.removeValue(forKey: name) }?.close() }
+    func remove(_ name: String) {
+        guard let queue = byName.withLock({ $0.removeValue(forKey: name) }) else { return }
+        queue.close()
+        queue.metrics.destroy()
+    }
 
     /// Whether the dead-letter queue is there, is of the same type and takes this queue's messages.
     private func checkTarget(

@@ -147,7 +147,7 @@ extension Topics {
                 try queues.deleteDeliveries(subscription.queue, transaction)
             }
             try store.deleteTopic(name, transaction)
-            transaction.onCommit { self.byName.withLock { $0[name] = nil } }
+            transaction.onCommit { self.byName.withLock { $0.removeValue(forKey: name) }?.metrics.destroy() }
         }
     }
 }

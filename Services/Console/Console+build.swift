@@ -6,6 +6,8 @@ import ServiceKit
 /// Puts the console together: the only place where its concrete types meet.
 func build(_ chassis: Chassis) async throws -> Assembly {
     let settings = try ConsoleSettings(chassis.configuration)
+    chassis.telemetry.metrics.describe("console.spans.received", "Spans that were taken.")
+    chassis.telemetry.metrics.describe("console.spans.rejected", "Spans that were of no use, for want of valid ids.")
     let database = try await Databases.openSQLite(
         url: chassis.configuration.databaseURL, migrations: TraceStore.migrations)
     let client = HTTPClientService(waitsForConnection: false)

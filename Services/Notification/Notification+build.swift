@@ -9,6 +9,11 @@ import Webhooks
 func build(_ chassis: Chassis) async throws -> Assembly {
     let configuration = chassis.configuration
     let webhooks = try WebhookSettings(configuration)
+    let metrics = chassis.telemetry.metrics
+    metrics.describe("webhook.attempts", "Tries of merchants' webhooks, by what became of them.")
+    metrics.describe("notification.lines.held_back", "Lines that waited for what comes before them.")
+    metrics.describe(
+        "notification.lines.told_anyway", "Lines that were told after waiting in vain for what comes before.")
     let database = try await Databases.open(
         url: configuration.databaseURL,
         migrations: Outbox.migrations + NotificationStore.migrations + WebhookEndpointStore.migrations

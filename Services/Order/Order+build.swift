@@ -15,6 +15,9 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     // A queue delays a message by 900 s at most.
     let paymentTimeout = try configuration.seconds("PAYMENT_TIMEOUT_SECONDS", default: 15, in: 1...900)
 
+    let metrics = chassis.telemetry.metrics
+    metrics.describe("saga.duration", "Time from an order's placing until it was in this status.")
+    metrics.describe("quotes", "Quotes, by how they were asked for and whether all answers came in time.")
     let database = try await Databases.open(
         url: configuration.databaseURL, migrations: Outbox.migrations + OrderStore.migrations)
     var endpoint = MessageEndpoint(

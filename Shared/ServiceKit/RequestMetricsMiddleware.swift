@@ -13,8 +13,6 @@ struct RequestMetricsMiddleware: RouterMiddleware {
     private let accessLog: Logger.Level
 
     init(metrics: PrometheusRegistry, accessLog: Logger.Level) {
-        metrics.describe("http.server.request.duration", "Time from a request's head to its answer's head.")
-        metrics.describe("http.server.active_requests", "Requests that are being worked on.")
         self.metrics = metrics
         self.active = Meter(label: "http.server.active_requests", factory: metrics)
         self.accessLog = accessLog

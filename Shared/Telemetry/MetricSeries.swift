@@ -19,6 +19,14 @@ struct MetricFamily {
     let kind: MetricKind
     /// By their labels as they are written.
     var series: [String: any MetricSeries] = [:]
+
+    /// The labels of the series for what came with further labels when there was no room any more.
+    static let overflow = #"otel_metric_overflow="true""#
+
+    /// Whether there is a series with these labels, or may be.
+    func hasRoom(for labels: String, atMost limit: Int) -> Bool {
+        self.series[labels] != nil || self.series.count - (self.series[Self.overflow] == nil ? 0 : 1) < limit
+    }
 }
 
 /// Where a series stands in the exposition.

@@ -88,8 +88,6 @@ public final class OTLPExporter: Service, SpanSink {
         self.close = close
         self.endpoint = endpoint
         self.logger = logger
-        metrics.describe("otlp.spans.exported", "Spans that the OTLP receiver has accepted.")
-        metrics.describe("otlp.spans.dropped", "Spans that were lost, and why.")
         let dropped = { Counter(label: "otlp.spans.dropped", dimensions: [("reason", $0)], factory: metrics) }
         self.exported = Counter(label: "otlp.spans.exported", factory: metrics)
         self.overflowed = dropped("buffer_full")

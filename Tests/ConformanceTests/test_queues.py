@@ -1,6 +1,7 @@
 """Queues: their lives, their attributes and their tags."""
 
 import time
+import urllib.request
 
 import pytest
 
@@ -175,6 +176,22 @@ def test_delete(sqs, queue, fails):
     with fails("AWS.SimpleQueueService.NonExistentQueue"):
         sqs.send_message(QueueUrl=queue, MessageBody="a")
     assert queue not in sqs.list_queues().get("QueueUrls", [])
+
+
+def test_what_is_deleted_is_gone_from_the_metrics(broker, sqs, sns, queue, name):
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    sns.publish(TopicArn=topic, Message="hello")
+    sqs.send_message(QueueUrl=queue, MessageBody="hello")
+    labels = [f'queue="{queue.rsplit("/")[-1]}"', f'topic="{name}"']
+    assert all(label in metrics(broker) for label in labels)
+    sqs.delete_queue(QueueUrl=queue)
+    sns.delete_topic(TopicArn=topic)
+    assert not any(label in metrics(broker) for label in labels)
+
+
+def metrics(broker):
+    with urllib.request.urlopen(broker.url + "/metrics", timeout=10) as answer:
+        return answer.read().decode()
 
 
 def test_purge(sqs, queue, receive, fails):

@@ -126,4 +126,43 @@ struct PrometheusRegistryTests {
         #expect(text.contains("n_total{i=\"0\"} 2672\n"))
         #expect(text.contains("t_seconds_count 8000\n"))
     }
+
+    @Test("labels without end make no series without end: what is over is summed up in one that says so")
+    func overflow() {
+        let registry = PrometheusRegistry(largestFamily: 3)
+        for round in 1...2 {
+            for number in 1...100 {
+                let dimensions = [("queue", "q\(number)")]
+                Counter(label: "sent", dimensions: dimensions, factory: registry).increment(by: round)
+                Timer(label: "lag", dimensions: dimensions, factory: registry).recordNanoseconds(1)
+            }
+        }
+        Counter(label: "other", dimensions: [("queue", "q50")], factory: registry).increment()
+        let lines = registry.text().split(separator: "\n").filter { !$0.hasPrefix("#") }
+        #expect(
+            lines.filter { $0.hasPrefix("sent") } == [
+                #"sent_total{otel_metric_overflow="true"} 291"#, #"sent_total{queue="q1"} 3"#,
+                #"sent_total{queue="q2"} 3"#, #"sent_total{queue="q3"} 3"#,
+            ])
+        #expect(lines.contains(#"lag_seconds_count{otel_metric_overflow="true"} 194"#))
+        #expect(lines.count { $0.hasPrefix("lag_seconds_count") } == 4)
+        #expect(lines.contains(#"other_total{queue="q50"} 1"#), "each metric has a limit of its own")
+    }
+
+    @Test("a destroyed series makes room; the one for what is over stays for the others")
+    func overflowAndDestroy() {
+        let registry = PrometheusRegistry(largestFamily: 1)
+        func counter(_ queue: String) -> Counter {
+            Counter(label: "sent", dimensions: [("queue", queue)], factory: registry)
+        }
+        let (first, second, third) = (counter("1"), counter("2"), counter("3"))
+        for counter in [first, second, third] { counter.increment() }
+        second.destroy()
+        third.increment()
+        #expect(registry.text().contains("sent_total{otel_metric_overflow=\"true\"} 3\n"))
+        first.destroy()
+        #expect(!registry.text().contains("queue="))
+        counter("4").increment()
+        #expect(registry.text().contains("sent_total{queue=\"4\"} 1\n"))
+    }
 }
