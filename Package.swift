@@ -150,7 +150,8 @@ let package = Package(
         shared("Telemetry", [httpClient, log, metrics, tracing, nio, lifecycle]),
         shared(
             "Persistence",
-            [grdb, metrics, tracing, .target(name: "CPostgreSQL", condition: .when(traits: [postgreSQL]))]),
+            [grdb, metrics, tracing, .target(name: "CPostgreSQL", condition: .when(traits: [postgreSQL]))],
+            testing: ["Telemetry"]),
         shared("Webhooks", [crypto, httpClient, nio]),
         shared("AWSSignature", [crypto]),
         shared(
@@ -182,7 +183,7 @@ let package = Package(
         shopService("Notification", ["Webhooks", metrics, tracing]),
         service(
             "Console",
-            ["Contracts", "Messaging", crypto, httpClient, metrics, nio, nioPosix],
+            ["CZlib", "Contracts", "Messaging", crypto, httpClient, metrics, nio, nioPosix],
             resources: ["Page"], testing: [tracing], fixtures: ["otlp_export.py"]),
 
         // The command line
@@ -205,6 +206,9 @@ let package = Package(
             .systemLibrary(
                 name: "CPostgreSQL", path: "Shared/CPostgreSQL", pkgConfig: "libpq",
                 providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+            .systemLibrary(
+                name: "CZlib", path: "Shared/CZlib", pkgConfig: "zlib",
+                providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
             .target(
                 name: "TestSupport",
                 dependencies: [

@@ -85,6 +85,9 @@ enum OTLPJSON {
     fileprivate struct Integer: Decodable {
         let value: Int64
 
+        /// Times are unsigned; one below 0 is nobody's.
+        var nanoseconds: Int64 { max(0, value) }
+
         init(from decoder: any Decoder) throws {
             let container = try decoder.singleValueContainer()
             if let number = try? container.decode(Int64.self) {
@@ -106,13 +109,14 @@ extension SpanRecord {
         self.init(
             traceID: traceID, spanID: spanID, parentSpanID: HexID.span(span.parentSpanId ?? ""), service: service,
             name: span.name ?? "", kind: .init(otlp: span.kind ?? 0),
-            startNanoseconds: span.startTimeUnixNano?.value ?? 0, endNanoseconds: span.endTimeUnixNano?.value ?? 0,
+            startNanoseconds: span.startTimeUnixNano?.nanoseconds ?? 0,
+            endNanoseconds: span.endTimeUnixNano?.nanoseconds ?? 0,
             status: .init(otlp: span.status?.code ?? 0),
             statusMessage: span.status?.message.flatMap { $0.isEmpty ? nil : $0 },
             attributes: JSONValue.attributes(span.attributes),
             events: (span.events ?? []).map { event in
                 Event(
-                    name: event.name ?? "", nanoseconds: event.timeUnixNano?.value ?? 0,
+                    name: event.name ?? "", nanoseconds: event.timeUnixNano?.nanoseconds ?? 0,
                     attributes: JSONValue.attributes(event.attributes))
             })
     }

@@ -7,11 +7,11 @@ import NIOCore
 import ServiceKit
 
 /// The receiver of OTLP/HTTP (OpenTelemetry Protocol Specification, "OTLP/HTTP"): `POST /v1/traces` in JSON or
-/// Protocol Buffers, answered in the same.
+/// Protocol Buffers, plain or packed by gzip, answered in the same and plain.
 struct OTLPRoutes: Sendable {
     let store: TraceStore
 
-    /// A batch of 512 spans with long attributes stays well below.
+    /// As it is and unpacked. A batch of 512 spans with long attributes stays well below.
     static let largestRequest = 8 * 1024 * 1024
 
     private enum Format: String {
@@ -28,13 +28,7 @@ struct OTLPRoutes: Sendable {
         guard let format = Format(rawValue: mediaType.lowercased()) else {
             throw Problem.unsupportedMediaType(expected: "application/json or application/x-protobuf")
         }
-        if let encoding = request.headers[.contentEncoding], encoding != "identity" {
-            throw Problem(
-                .unsupportedMediaType, kind: "unsupported-content-encoding", title: "Unsupported content encoding",
-                detail: "Send the body without Content-Encoding (OTEL_EXPORTER_OTLP_COMPRESSION=none).",
-                field: "Content-Encoding", headers: [.acceptEncoding: "identity"])
-        }
-        let body = try await request.bytes(maxBytes: Self.largestRequest)
+        let body = try await Self.body(of: request)
         let batch = try Self.decode(body, format)
         do {
             try await store.add(batch.spans)
@@ -47,6 +41,26 @@ struct OTLPRoutes: Sendable {
         Counter(label: "console.spans.received").increment(by: batch.spans.count)
         Counter(label: "console.spans.rejected").increment(by: batch.rejected)
         return Self.answer(rejected: batch.rejected, format)
+    }
+
+    /// The body as it was before the sender packed it.
+    private static func body(of request: Request) async throws -> ByteBuffer {
+        let coding = request.headers[.contentEncoding]?.trimmingCharacters(in: .whitespaces).lowercased() ?? "identity"
+        guard ["identity", "gzip", "x-gzip"].contains(coding) else {
+            throw Problem(
+                .unsupportedMediaType, kind: "unsupported-content-encoding", title: "Unsupported content encoding",
+                detail: "Send the body with Content-Encoding gzip or none (OTEL_EXPORTER_OTLP_COMPRESSION).",
+                field: "Content-Encoding", headers: [.acceptEncoding: "gzip, identity"])
+        }
+        let body = try await request.bytes(maxBytes: largestRequest)
+        guard coding != "identity" else { return body }
+        do {
+            return try Gzip.unpack(body, atMost: largestRequest)
+        } catch Gzip.Failure.tooLarge {
+            throw Problem.tooLarge(limit: largestRequest)
+        } catch {
+            throw Problem.malformed("The body isn't gzip or is damaged; send it again, or without Content-Encoding.")
+        }
     }
 
     private static func decode(_ body: ByteBuffer, _ format: Format) throws -> SpanBatch {

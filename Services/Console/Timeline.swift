@@ -15,8 +15,7 @@ struct Timeline: Encodable, Equatable, Sendable {
         /// Since the timeline's start.
         var startMicroseconds: Int64
         var durationMicroseconds: Int64
-        /// Between the end of the sending span and the start of this one, which handles the message: the time in
-        /// outbox, topic and queue.
+        /// How long its message had waited before it, in the outbox or in the queue.
         var waitMicroseconds: Int64?
         /// Which delivery of the message, or which try of the call, this was.
         var attempt: Int64?
@@ -140,10 +139,20 @@ extension Timeline.Span {
             record.attributes["shop.delivery.attempt"]?.integer ?? record.attributes["shop.effect.attempt"]?.integer
         isOrphan = record.parentSpanID != nil && parent == nil ? true : nil
         mark = Timeline.Mark(record)
-        if record.kind == .consumer, let parent {
-            let wait = record.startNanoseconds - parent.endNanoseconds
-            waitMicroseconds = wait > 0 ? wait / 1000 : nil
+        waitMicroseconds = record.waitMicroseconds(after: parent).flatMap { $0 > 0 ? $0 : nil }
+    }
+}
+
+extension SpanRecord {
+    /// As its service has measured it. For spans of others, which don't say, it is taken to be the time since the end of
+    /// the sending span.
+    fileprivate func waitMicroseconds(after parent: SpanRecord?) -> Int64? {
+        let names = ["shop.delivery.waited_ms", "shop.outbox.waited_ms"]
+        if let measured = names.lazy.compactMap({ attributes[$0]?.integer }).first {
+            return min(max(0, measured), .max / 1000) * 1000
         }
+        guard kind == .consumer, let parent else { return nil }
+        return (startNanoseconds - parent.endNanoseconds) / 1000
     }
 }
 

@@ -40,13 +40,13 @@ import Tracing
         }
     }
 
-    @Test("OpenTelemetry's own SDK and messages are understood, in Protocol Buffers and in JSON")
+    @Test("OpenTelemetry's own SDK and messages are understood, in Protocol Buffers and in JSON, plain and packed")
     func others() async throws {
         try await ConsoleFixture.run { console in
             let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "otlp_export.py")
             let export = try await Python.run([script.path, console.url])
             let ids = export.output.split(separator: "\n").map(String.init)
-            try #require(export.isSuccess && ids.count == 2, "\(export.output)")
+            try #require(export.isSuccess && ids.count == 3, "\(export.output)")
             let sdk = try await console.store.spans(of: [ids[0]])
             let outer = try #require(sdk.first { $0.name == "outer" })
             let inner = try #require(sdk.first { $0.name == "inner" })
@@ -59,7 +59,11 @@ import Tracing
             #expect(inner.parentSpanID == outer.spanID && inner.status == .error && inner.statusMessage == "it broke")
             #expect(inner.events.first?.attributes["reason"] == .string("<script>"))
             #expect(try await console.store.subject(of: "from-python").traceIDs == [ids[0]])
-            let json = try #require(try await console.store.spans(of: [ids[1]]).first)
+            let packed = try await console.store.spans(of: [ids[1]])
+            #expect(try await console.store.subject(of: "packed-by-python").traceIDs == [ids[1]])
+            #expect(Set(packed.map(\.name)) == ["outer", "inner"])
+            #expect(packed.first { $0.name == "outer" }?.attributes["list"] == outer.attributes["list"])
+            let json = try #require(try await console.store.spans(of: [ids[2]]).first)
             #expect(json.service == "json" && json.kind == .producer)
             #expect(json.startNanoseconds == 1_800_000_000_123_456_789)
             #expect(json.attributes["whole"] == .integer(9_007_199_254_740_993))
@@ -80,7 +84,9 @@ import Tracing
             #expect(try await status(#"{"resourceSpans":7}"#, "application/json") == .badRequest)
             #expect(try await status("\u{0A}\u{7F}x", "application/x-protobuf") == .badRequest)
             #expect(try await status("{}", "text/plain") == .unsupportedMediaType)
-            #expect(try await status("{}", "application/json", [.contentEncoding: "gzip"]) == .unsupportedMediaType)
+            #expect(try await status("{}", "application/json", [.contentEncoding: "br"]) == .unsupportedMediaType)
+            #expect(try await status("{}", "application/json", [.contentEncoding: "gzip"]) == .badRequest)
+            #expect(try await status("{}", "application/json", [.contentEncoding: "Identity"]) == .ok)
             #expect(try await status("{}", "application/json; charset=utf-8") == .ok)
             #expect(try await console.store.size() == .init(traces: 0, spans: 0, bytes: 0))
         }

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Console
@@ -21,12 +22,40 @@ import Testing
         #expect(shown.spans.allSatisfy { $0.isOrphan == nil })
     }
 
-    @Test("The time between sending and handling is told as waiting") func wait() {
+    @Test("How long a message waited is what its service has measured, in outbox and queue") func wait() {
+        let shown = timeline([
+            .sample(1, kind: .producer, from: 0, to: 4, attributes: ["shop.outbox.waited_ms": .integer(7)]),
+            .sample(
+                2, parent: 1, kind: .consumer, from: 10, to: 12, attributes: ["shop.delivery.waited_ms": .integer(8)]),
+            .sample(
+                3, parent: 1, kind: .consumer, from: 10, to: 12, attributes: ["shop.delivery.waited_ms": .integer(0)]),
+            .sample(4, parent: 1, kind: .consumer, from: 10, attributes: ["shop.delivery.waited_ms": .integer(.max)]),
+            .sample(5, parent: 1, kind: .consumer, from: 10, attributes: ["shop.delivery.waited_ms": .integer(.min)]),
+        ])
+        #expect(shown.spans.map(\.waitMicroseconds) == [7000, 8000, nil, .max / 1000 * 1000, nil])
+    }
+
+    @Test("Times that nobody can have do no harm") func absurdTimes() throws {
+        func span(_ id: Int, from start: Int64, to end: Int64) -> String {
+            """
+            {"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"00f067aa0ba902b\(id)",\
+            "startTimeUnixNano":"\(start)","endTimeUnixNano":"\(end)"}
+            """
+        }
+        let spans = span(1, from: .min, to: .max) + "," + span(2, from: .max, to: .min)
+        let body = #"{"resourceSpans":[{"scopeSpans":[{"spans":[\#(spans)]}]}]}"#
+        let shown = timeline(try OTLPJSON.spans(in: Data(body.utf8)).spans)
+        #expect(shown.spans.map(\.startMicroseconds) == [0, .max / 1000])
+        #expect(shown.spans.map(\.durationMicroseconds) == [.max / 1000, 0])
+    }
+
+    @Test("Where nobody says so, a message waited from its sending to its handling") func guessedWait() {
         let shown = timeline([
             .sample(1, kind: .producer, from: 0, to: 4), .sample(2, parent: 1, kind: .consumer, from: 10, to: 12),
             .sample(3, parent: 1, kind: .internal, from: 10, to: 12),
+            .sample(4, parent: 1, kind: .consumer, from: 3, to: 5),
         ])
-        #expect(shown.spans.map(\.waitMicroseconds) == [nil, 6000, nil])
+        #expect(shown.spans.map(\.waitMicroseconds) == [nil, nil, 6000, nil])
     }
 
     @Test("A span whose parent is missing is a root, and says so; one that is its own parent doesn't loop")

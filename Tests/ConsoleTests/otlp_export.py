@@ -1,13 +1,16 @@
 """Exports spans as other people's code does: by OpenTelemetry's SDK in Protocol Buffers, and by its generated messages
-in JSON. Prints the ids of the traces, one a line: first the SDK's, then the one in JSON."""
+in JSON. Prints the ids of the traces, one a line: first the SDK's, plain and packed by gzip, then the one in JSON."""
 
 import base64
+import gzip
 import json
 import os
 import sys
+import urllib.error
 import urllib.request
 
 from google.protobuf import json_format
+from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -19,13 +22,13 @@ from opentelemetry.trace import SpanKind, StatusCode
 endpoint = sys.argv[1] + "/v1/traces"
 
 
-def by_sdk():
+def by_sdk(compression, correlation):
     provider = TracerProvider(resource=Resource.create({"service.name": "python"}))
-    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint=endpoint, compression=compression)))
     tracer = provider.get_tracer("test")
     with tracer.start_as_current_span("outer", kind=SpanKind.SERVER) as outer:
         outer.set_attributes({
-            "shop.correlation_id": "from-python", "text": "Größe ✓", "truth": True, "whole": -7, "broken": 0.5,
+            "shop.correlation_id": correlation, "text": "Größe ✓", "truth": True, "whole": -7, "broken": 0.5,
             "list": ["a", "b"],
         })
         with tracer.start_as_current_span("inner", kind=SpanKind.CONSUMER) as inner:
@@ -72,6 +75,34 @@ def rejected_in_protobuf():
         assert parsed.partial_success.rejected_spans == 1, parsed
 
 
-print(by_sdk())
+def status_of(packed):
+    post = urllib.request.Request(
+        endpoint, packed, {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"})
+    try:
+        with urllib.request.urlopen(post) as answer:
+            return answer.status
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
+
+
+def packed_in_many_ways():
+    request = ExportTraceServiceRequest()
+    request.resource_spans.add().scope_spans.add().spans.add(name="nameless")
+    body = request.SerializeToString()
+    packed = gzip.compress(body)
+    assert status_of(packed) == 200
+    # Members one after another are one body, as `cat` makes of two files.
+    assert status_of(gzip.compress(body[:3]) + gzip.compress(b"") + gzip.compress(body[3:])) == 200
+    for damaged in (b"", body, packed[:-1], packed[:-4] + b"sum!", packed + b"more"):
+        assert status_of(damaged) == 400, damaged
+    # 200 KB that stand for 200 MB.
+    assert status_of(gzip.compress(bytes(200_000_000))) == 413
+    assert status_of(gzip.compress(bytes(8 << 20))) == 400
+    assert status_of(gzip.compress(bytes((8 << 20) + 1))) == 413
+
+
+print(by_sdk(Compression.NoCompression, "from-python"))
+print(by_sdk(Compression.Gzip, "packed-by-python"))
 print(in_json())
 rejected_in_protobuf()
+packed_in_many_ways()

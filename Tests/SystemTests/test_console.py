@@ -76,6 +76,20 @@ class Page:
                  and one.is_displayed() and one.is_enabled()), None)
         self.wait(button).click()
 
+    def tab_to(self, is_wanted):
+        """Presses Tab until what has the focus is what is wanted. Whatever has it on the way shows that it has."""
+        for _ in range(150):
+            self.driver.switch_to.active_element.send_keys(Keys.TAB)
+            active = self.driver.switch_to.active_element
+            shows = self.driver.execute_script(
+                "const style = getComputedStyle(arguments[0]), place = arguments[0].getBoundingClientRect();"
+                "return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2"
+                " && place.width > 0 && place.bottom > 0 && place.top < innerHeight", active)
+            assert shows, f"{active.get_attribute('outerHTML')[:200]} has the focus, and nobody sees it"
+            if is_wanted(active):
+                return active
+        raise AssertionError("Tab doesn't get there")
+
     def write(self, selector, text):
         field = self.one(selector)
         field.clear()
@@ -129,6 +143,23 @@ def test_the_keyboard_is_enough(page):
     page.wait(lambda: page.one("aside").is_displayed())
     first.send_keys(Keys.ARROW_DOWN)
     assert page.driver.switch_to.active_element == page.all(".span")[1]
+
+
+def test_an_order_is_placed_by_keyboard_alone(page):
+    page.open("/shop")
+    mug = "Add Enamel mug, 350 ml to the basket"
+    page.wait(lambda: any(one.get_attribute("aria-label") == mug for one in page.all("button")))
+    page.tab_to(lambda one: one.get_attribute("aria-label") == mug).send_keys(Keys.ENTER)
+    page.tab_to(lambda one: one.get_attribute("id") == "customer").send_keys(Keys.CONTROL + "a")
+    page.driver.switch_to.active_element.send_keys("keyboard")
+    page.tab_to(lambda one: one.get_attribute("type") == "radio").send_keys(Keys.ARROW_UP)
+    assert page.driver.switch_to.active_element.get_attribute("value") == "pm_flaky"
+    page.tab_to(lambda one: one.text == "Place order").send_keys(Keys.ENTER)
+    page.wait(lambda: "confirmed" in page.text(".saga"))
+    page.tab_to(lambda one: "/timelines/" in (one.get_attribute("href") or "")).send_keys(Keys.ENTER)
+    page.wait(lambda: "keyboard" in page.text("dl.facts"))
+    # What it took: the bank's answer was lost twice.
+    page.wait(lambda: any("#3" in row.text for row in page.all(".span")))
 
 
 def test_orders_are_found_by_order_customer_and_correlation(page):

@@ -13,6 +13,7 @@ enum ImportRules {
         "Webhooks": [],
         "CCurl": [],
         "CPostgreSQL": [],
+        "CZlib": [],
         "Messaging": ["AWSSignature", "Contracts", "Telemetry"],
         "Outbox": ["Contracts", "Messaging", "Persistence", "Telemetry"],
         "ServiceKit": ["Telemetry"],

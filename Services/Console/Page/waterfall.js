@@ -94,7 +94,7 @@ function fillRow(row, span, at, gaps) {
   row.setAttribute("aria-label", `${span.service}: ${span.name}${attempt}, ${micros(span.durationMicroseconds)}${wait}${span.mark ? `, ${words[span.mark]}` : ""}`);
   row.querySelector(".name").replaceChildren(
     h("span", { class: "swatch", title: span.service }),
-    h("span", { class: "label", title: `${span.service}: ${span.name}` }, `${span.service} · ${span.name}`),
+    h("span", { class: "label", title: `${span.service}: ${span.name}` }, h("span", { class: "who" }, `${span.service} · `), span.name),
     span.attempt > 1 ? h("span", { class: "tag warn" }, `#${span.attempt}`) : "");
   const start = at(span.startMicroseconds);
   const end = at(span.startMicroseconds + span.durationMicroseconds);
