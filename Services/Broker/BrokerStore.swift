@@ -14,9 +14,8 @@ struct BrokerStore: Sendable {
     let sequences: SequenceAllocator
 
     /// Opens the database, creating it if it isn't there.
-    static func open(url: String, onCommit: CommitObserver? = nil) async throws -> BrokerStore {
-        let database = try await Databases.openSQLite(
-            url: url, migrations: migrations + topicMigrations, onCommit: onCommit)
+    static func open(url: String) async throws -> BrokerStore {
+        let database = try await Databases.openSQLite(url: url, migrations: migrations + topicMigrations)
         let ceiling = try await database.read { transaction in
             try transaction.row("SELECT ceiling FROM sequences")?.get("ceiling", as: Int64.self) ?? 0
         }

@@ -19,14 +19,11 @@ public enum Databases {
     /// - Parameters:
     ///   - url: `sqlite:PATH`.
     ///   - migrations: the schema, oldest first; each is applied once.
-    ///   - onCommit: hears of each commit.
     /// - Throws: ``DatabaseError``.
-    public static func openSQLite(
-        url: String, migrations: [Migration], onCommit: CommitObserver? = nil
-    ) async throws -> any Database {
+    public static func openSQLite(url: String, migrations: [Migration]) async throws -> any Database {
         if namesPostgreSQL(url) { throw DatabaseError.onlySQLite }
         guard url.hasPrefix("sqlite:") else { throw DatabaseError.unsupportedURL(url) }
-        let database = try SQLiteDatabase(path: String(url.dropFirst("sqlite:".count)), onCommit: onCommit)
+        let database = try SQLiteDatabase(path: String(url.dropFirst("sqlite:".count)))
         try await database.migrate(migrations)
         return database
     }
@@ -35,6 +32,3 @@ public enum Databases {
         url.hasPrefix("postgres://") || url.hasPrefix("postgresql://")
     }
 }
-
-/// Hears of a commit that is on disk: how many writes shared it, and how long it took from its first statement on.
-public typealias CommitObserver = @Sendable (_ writes: Int, _ duration: Duration) -> Void

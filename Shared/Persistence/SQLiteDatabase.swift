@@ -12,20 +12,17 @@ public final class SQLiteDatabase: Database {
     private let pool: DatabasePool
     /// The file's.
     private let name: String
-    private let commits = Metrics.Counter(label: "sqlite.commits")
-    private let writes = Metrics.Counter(label: "sqlite.writes")
+    private let metrics: CommitMetrics
     private let pending = Mutex(PendingWrites())
-    private let onCommit: CommitObserver?
 
     /// How many writes share a commit at most, so that the first of them does not wait without bound.
     private static let largestGroup = 256
 
     /// Opens the file, creating it and its folder if they aren't there.
-    /// - Parameter onCommit: hears of each commit.
     /// - Throws: ``DatabaseError/cannotOpen(path:reason:)``.
-    public init(path: String, onCommit: CommitObserver? = nil) throws {
-        self.onCommit = onCommit
+    public init(path: String) throws {
         name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+        metrics = CommitMetrics(database: name)
         var configuration = Configuration()
         configuration.foreignKeysEnabled = true
         configuration.maximumReaderCount = 2
@@ -115,9 +112,7 @@ public final class SQLiteDatabase: Database {
                 for write in group { outcomes.append(try runInSavepoint(write, on: connection)) }
             }
             try connection.cachedStatement(sql: "COMMIT").execute()
-            commits.increment()
-            writes.increment(by: group.count)
-            onCommit?(group.count, ContinuousClock.now - started)
+            metrics.record(writes: group.count, duration: ContinuousClock.now - started)
         } catch {
             if connection.isInsideTransaction { try? connection.execute(sql: "ROLLBACK") }
             let reason = (error as? GRDB.DatabaseError).map { DatabaseError($0) } ?? error
@@ -154,6 +149,25 @@ public final class SQLiteDatabase: Database {
             let reason = (error as? GRDB.DatabaseError).map { DatabaseError($0) } ?? error
             return { write.fail(reason) }
         }
+    }
+}
+
+/// What is measured of commits. How many there were, and how many writes, are the counts and sums of the histograms.
+private struct CommitMetrics: Sendable {
+    /// How many writes shared a commit.
+    private let writes: Recorder
+    /// From a commit's first statement until it was on disk.
+    private let duration: Metrics.Timer
+
+    init(database: String) {
+        let dimensions = [("db.namespace", database)]
+        writes = Recorder(label: "sqlite.commit.writes", dimensions: dimensions)
+        duration = Metrics.Timer(label: "sqlite.commit.duration", dimensions: dimensions)
+    }
+
+    func record(writes count: Int, duration time: Duration) {
+        writes.record(count)
+        duration.recordNanoseconds(Int64(time / .nanoseconds(1)))
     }
 }
 

@@ -1,5 +1,7 @@
 import Foundation
+import Metrics
 import Persistence
+import Telemetry
 import TestSupport
 import Testing
 
@@ -17,6 +19,32 @@ import Testing
                 let foreignKeys = try #require(try transaction.row("PRAGMA foreign_keys"))
                 #expect(try foreignKeys.get("foreign_keys") == 1)
             }
+        }
+    }
+
+    @Test("Commits are measured: how many writes shared each, and how long each took") func metrics() async throws {
+        let registry = PrometheusRegistry()
+        func value(_ name: String) throws -> Int {
+            let line = try #require(registry.text().split(separator: "\n").first { $0.hasPrefix(name + "{") })
+            #expect(line.contains(#"{db_namespace="shop"}"#))
+            return try #require(line.split(separator: " ").last.flatMap { Int($0) })
+        }
+        try await withTemporaryFolder { folder in
+            let path = folder.appending(path: "shop.sqlite").path
+            let database = try withMetricsFactory(registry) { try SQLiteDatabase(path: path) }
+            for _ in 1...3 { try await database.write { _ in } }
+            await #expect(throws: DatabaseTests.Refused.self) {
+                try await database.write { _ in throw DatabaseTests.Refused() }
+            }
+            #expect(try value("sqlite_commit_writes_count") == 3)
+            #expect(try value("sqlite_commit_writes_sum") == 3)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 1...50 { group.addTask { try await database.write { _ in } } }
+                try await group.waitForAll()
+            }
+            #expect(try value("sqlite_commit_writes_sum") == 53)
+            #expect(try value("sqlite_commit_writes_count") == value("sqlite_commit_duration_seconds_count"))
+            try await database.close()
         }
     }
 
