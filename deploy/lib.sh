@@ -18,27 +18,33 @@ need_swift() {
     || fail "Swift $version is too old, 6.2 or newer is needed; $get."
 }
 
-# Installs Debian packages, as root or through sudo. The first argument says what else to do where there is no apt-get.
-install_packages() {
-  local otherwise=$1 sudo=
-  shift
-  command -v apt-get >/dev/null || fail "$otherwise"
-  if [[ $EUID -ne 0 ]]; then
-    command -v sudo >/dev/null || fail "As root, run: apt-get install $*"
-    sudo=sudo
-  fi
-  say "Installing $*"
-  $sudo apt-get update -qq
-  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+# Runs a command as root, through sudo where that is needed.
+as_root() { if [[ $EUID -eq 0 ]]; then "$@"; else sudo "$@"; fi; }
+
+# Brings the list of Debian's packages up to date. The first argument says what else to do where there is no apt-get, the
+# second what to run where only root may.
+update_packages() {
+  command -v apt-get >/dev/null || fail "$1"
+  [[ $EUID -eq 0 ]] || command -v sudo >/dev/null || fail "As root, run: $2"
+  as_root apt-get update -qq
 }
 
-# The development files of the two system libraries, which macOS has in its SDK.
+# Installs Debian packages. The first argument says what else to do where there is no apt-get.
+install_packages() {
+  local otherwise=$1
+  shift
+  say "Installing $*"
+  update_packages "$otherwise" "apt-get install $*"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# The development files of the system libraries, which macOS has in its SDK.
 need_libraries() {
   [[ $(uname) == Darwin ]] && return
-  pkg-config --exists sqlite3 libcurl 2>/dev/null && return
+  pkg-config --exists sqlite3 libcurl zlib 2>/dev/null && return
   install_packages \
-    "Install pkg-config and the development files of SQLite and libcurl with your package manager, and try again." \
-    libsqlite3-dev libcurl4-openssl-dev pkg-config
+    "Install pkg-config and the development files of SQLite, libcurl and zlib with your package manager, and try again." \
+    libsqlite3-dev libcurl4-openssl-dev zlib1g-dev pkg-config
 }
 
 # The programs of the package, as its manifest names them.

@@ -104,8 +104,11 @@ public struct Relay<WaitClock: Clock<Duration>>: Service {
         let accepted = zip(batch.rows, refusals).filter { $0.1 == nil }.map(\.0.id)
         if !accepted.isEmpty {
             try await database.write { try OutboxRow.remove(accepted, in: $0) }
-            Counter(label: "messaging.client.sent.messages", dimensions: [("destination", "\(batch.destination)")])
-                .increment(by: accepted.count)
+            Counter(
+                label: "messaging.client.sent.messages",
+                dimensions: [("messaging.destination.name", batch.destination.channel)]
+            )
+            .increment(by: accepted.count)
         }
         if let refusal = refusals.compactMap({ $0 }).first { throw refusal }
     }

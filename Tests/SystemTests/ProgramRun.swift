@@ -36,7 +36,7 @@ struct ProgramRun: Sendable {
         do {
             let file = try FileDescriptor.open(
                 FilePath(log), .writeOnly, options: [.append, .create], permissions: [.ownerReadWrite])
-            let launch = Self.launch(try replica.program.executable())
+            let launch = Self.dyingWithTests([try replica.program.executable()])
             let variables = environment.map { (Subprocess.Environment.Key(stringLiteral: $0.key), $0.value) }
             let result = try await Subprocess.run(
                 .path(FilePath(launch[0])), arguments: Arguments(Array(launch.dropFirst())),
@@ -51,12 +51,12 @@ struct ProgramRun: Sendable {
         }
     }
 
-    /// A child that dies with the tests, even if those are killed: `setpriv` has Linux send it SIGKILL when the thread
-    /// that started it ends, and Subprocess starts all children from one thread that lives as long as its process.
-    private static func launch(_ executable: String) -> [String] {
+    /// The command for a child that dies with the tests, even if those are killed: `setpriv` has Linux send it SIGKILL when
+    /// the thread that started it ends, and Subprocess starts all children from one thread that lives as long as its process.
+    static func dyingWithTests(_ command: [String]) -> [String] {
         let setpriv = ["/usr/bin/setpriv", "/bin/setpriv"].first {
             FileManager.default.isExecutableFile(atPath: $0)
         }
-        return (setpriv.map { [$0, "--pdeathsig", "KILL", "--"] } ?? []) + [executable]
+        return (setpriv.map { [$0, "--pdeathsig", "KILL", "--"] } ?? []) + command
     }
 }
