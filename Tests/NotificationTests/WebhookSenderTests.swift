@@ -121,16 +121,18 @@ import Webhooks
                     let attempts = try await service.attempts(of: entry.id)
                     // On a busy machine an answer may be late that was given at once; there are more attempts then.
                     #expect(attempts.count >= 2)
+                    for attempt in attempts.dropLast() {
+                        guard case .failed(let reason) = attempt.result else {
+                            Issue.record("an attempt before the last did not fail: \(attempt.result)")
+                            continue
+                        }
+                        #expect(reason.hasPrefix("No answer"), "\(reason)")
+                    }
                     guard case .answered(let answer) = attempts.last?.result else {
                         Issue.record("the last attempt was not answered")
                         return
                     }
                     #expect(answer.status == 204)
-                    guard case .failed(let reason) = attempts.first?.result else {
-                        Issue.record("the first attempt did not fail")
-                        return
-                    }
-                    #expect(reason.contains("No answer"))
                     #expect(attempts[0].duration >= .milliseconds(190))
                 }
             }
