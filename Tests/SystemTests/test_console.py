@@ -271,6 +271,7 @@ def test_every_view_fits_is_named_and_legible(page, theme, width):
     try:
         page.open("/orders")
         order = page.wait(lambda: page.one("tbody a").get_attribute("href")).removeprefix(CONSOLE)
+        send("email", "Dear shop, " + "I should so much like to have a mug. " * 20)
         for path in VIEWS + [order]:
             page.open(path)
             page.wait(lambda: page.text("h1") and page.text("main").count("\n") > 0)
@@ -278,6 +279,9 @@ def test_every_view_fits_is_named_and_legible(page, theme, width):
                 page.wait(lambda: len(page.all(".span")) > 5)
             if path == "/":
                 page.wait(lambda: page.all(".node.service"))
+            if path == "/dead-letters":
+                page.wait(lambda: page.press("Look again") or page.all(".group"))
+                page.one("summary").click()
             overflow = driver.execute_script(
                 "return document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert overflow <= 0, f"{path} is {overflow} px too wide"
