@@ -16,17 +16,34 @@ enum Program: String, CaseIterable, CustomStringConvertible, Sendable {
 
     var description: String { rawValue }
 
-    /// Where it was built: beside the program that runs the tests.
-    func executable() throws -> String {
+    /// Where it listens in a shop that is not moved by an offset.
+    var port: Int {
+        switch self {
+        case .broker: 4566
+        case .console: 8080
+        case .order: 8081
+        case .payment: 8082
+        case .inventory: 8083
+        case .email: 8084
+        case .loyalty: 8085
+        case .notification: 8086
+        }
+    }
+
+    /// Where it was built.
+    func executable() throws -> String { try Self.executable(named: rawValue) }
+
+    /// Where an executable of the package was built: beside the program that runs the tests.
+    static func executable(named name: String) throws -> String {
         let tests = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         // On macOS the tests are a bundle whose executable lies deeper.
         var folder = tests.deletingLastPathComponent()
         while folder.path != "/" {
-            let file = folder.appending(path: rawValue).path
+            let file = folder.appending(path: name).path
             if FileManager.default.isExecutableFile(atPath: file) { return file }
             folder = folder.deletingLastPathComponent()
         }
-        throw SystemTestError("There is no executable '\(rawValue)' beside \(tests.path); run swift build first.")
+        throw SystemTestError("There is no executable '\(name)' beside \(tests.path); run swift build first.")
     }
 }
 
@@ -43,11 +60,14 @@ enum FreePorts {
     /// program that it belongs to is being restarted.
     private static let range = 18_000..<30_000
 
-    static func take(_ count: Int) throws -> [Int] {
+    /// What to add to these ports so that all of them are free, as `shop --port-offset` takes it.
+    static func offset(for ports: [Int]) throws -> Int {
+        guard let first = ports.min(), let last = ports.max() else { return 0 }
         var random = SystemRandomNumberGenerator()
-        let ports = range.shuffled(using: &random).lazy.filter(isFree).prefix(count)
-        guard ports.count == count else { throw SystemTestError("There are no \(count) free ports in \(range).") }
-        return Array(ports)
+        let offsets = (range.lowerBound - first)..<(range.upperBound - last)
+        let free = offsets.shuffled(using: &random).first { offset in ports.allSatisfy { isFree($0 + offset) } }
+        guard let free else { throw SystemTestError("There are no \(ports.count) free ports in \(range).") }
+        return free
     }
 
     private static func isFree(_ port: Int) -> Bool {
@@ -77,6 +97,9 @@ struct Replica: Hashable, CustomStringConvertible, Sendable {
     let number: Int
 
     var description: String { number == 1 ? program.rawValue : "\(program)-\(number)" }
+
+    /// The first is where `shop` looks for the program.
+    var port: Int { program.port + (number - 1) * 100 }
 
     /// Broker and console are one process each.
     static func all(of program: Program, _ settings: Stack.Settings) -> [Replica] {

@@ -39,10 +39,12 @@ final class Stack: Sendable {
     let webhookSecret: String
     /// Gets the services' spans, if the settings say so.
     let traces = TraceReceiver()
-    private let tracesPort: Int
     /// Addresses on a server, by whose they are; all others have files.
     private let databases: [String: String]
-    private let ports: [Replica: Int]
+    /// By which the stack's ports differ from those of a shop that `deploy/up` starts.
+    let portOffset: Int
+    /// Without the offset, where OpenTelemetry has its receivers.
+    private static let tracesPort = 4318
     private let launches: AsyncStream<ProgramRun>.Continuation
     private let runs = Mutex<[Replica: ProgramRun]>([:])
     /// Requests go to the replicas in turn, and so do blows.
@@ -59,9 +61,7 @@ final class Stack: Sendable {
         self.http = http
         self.launches = launches
         let replicas = Program.watched.flatMap { Replica.all(of: $0, settings) }
-        let free = try FreePorts.take(replicas.count + 1)
-        ports = Dictionary(uniqueKeysWithValues: zip(replicas, free))
-        tracesPort = free[replicas.count]
+        portOffset = try FreePorts.offset(for: replicas.map(\.port) + [Self.tracesPort])
         var random = SystemRandomNumberGenerator()
         let key = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
         webhookSecret = "whsec_" + Data(key).base64EncodedString()
@@ -243,7 +243,9 @@ extension Stack {
     /// Where a program can be asked; of several processes that are the same, the next one in turn.
     func url(of program: Program) -> String { url(of: nextReplica(of: program)) }
 
-    private func url(of replica: Replica) -> String { "http://127.0.0.1:\(ports[replica] ?? 0)" }
+    private func url(of replica: Replica) -> String { "http://127.0.0.1:\(replica.port + portOffset)" }
+
+    private var tracesPort: Int { Self.tracesPort + portOffset }
 
     private func nextReplica(of program: Program) -> Replica {
         let replicas = Replica.all(of: program, settings)
@@ -283,7 +285,7 @@ extension Stack {
     private func environment(of replica: Replica) -> [String: String] {
         let program = replica.program
         var environment = [
-            "HOST": "127.0.0.1", "PORT": "\(ports[replica] ?? 0)",
+            "HOST": "127.0.0.1", "PORT": "\(replica.port + portOffset)",
             "DATABASE_URL": databaseURL(of: program.rawValue), "LOG_LEVEL": "info",
             "AWS_ENDPOINT_URL": url(of: .broker), "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": Self.accessKeyID,
             "AWS_SECRET_ACCESS_KEY": Self.secretAccessKey, "MESSAGE_VISIBILITY_TIMEOUT_SECONDS": "2",

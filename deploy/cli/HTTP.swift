@@ -26,14 +26,20 @@ struct HTTP: Sendable {
 
     private let client: HTTPClient
 
+    /// This program waits far more than it computes; a loop for each core would only cost memory.
+    private static let oneLoop: Void = { NIOSingletons.groupLoopCountSuggestion = 1 }()
+
     /// Runs the body with a client that is closed afterwards.
-    static func with<Value: Sendable>(_ body: (HTTP) async throws -> Value) async throws -> Value {
-        // This program waits far more than it computes; a loop for each core would only cost memory.
-        NIOSingletons.groupLoopCountSuggestion = 1
+    ///
+    /// - Parameter connections: how many it opens to one server at most; other requests wait for one of them.
+    static func with<Value: Sendable>(
+        connections: Int = 256, _ body: (HTTP) async throws -> Value
+    ) async throws -> Value {
+        Self.oneLoop
         var configuration = HTTPClient.Configuration()
         // A refused connection is an answer here, not something to wait for.
         configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 256
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
             let value = try await body(HTTP(client: client))

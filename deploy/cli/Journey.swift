@@ -4,6 +4,16 @@ import Foundation
 enum Outcome: String, Codable, Sendable, CaseIterable {
     case confirmed, cancelled, refunded
     case unsettled
+
+    /// `unsettled` while an order with this status may still go either way.
+    init(status: String) {
+        switch status {
+        case "confirmed", "shipped", "delivered": self = .confirmed
+        case "cancelled": self = .cancelled
+        case "refunded": self = .refunded
+        default: self = .unsettled
+        }
+    }
 }
 
 /// One thing that happened to an order, as it was seen from here.
@@ -36,15 +46,8 @@ struct Journey: Sendable {
         status = "placed"
     }
 
-    /// How the order ended; `unsettled` while it may still go either way.
-    var outcome: Outcome {
-        switch status {
-        case "confirmed", "shipped", "delivered": .confirmed
-        case "cancelled": .cancelled
-        case "refunded": .refunded
-        default: .unsettled
-        }
-    }
+    /// How the order ended.
+    var outcome: Outcome { Outcome(status: status) }
 
     /// Whether all that follows from the outcome has been seen, in every service.
     var isSettled: Bool {

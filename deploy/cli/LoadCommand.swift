@@ -1,11 +1,16 @@
 import ArgumentParser
 import Foundation
 
-/// What puts load on a part of the shop and measures what it bears.
+/// What puts load on the shop, or a part of it, and measures what it bears.
 struct LoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "load", abstract: "Puts load on a part of the shop and measures it.",
-        subcommands: [LoadBrokerCommand.self, LoadStreamsCommand.self])
+        commandName: "load", abstract: "Puts load on the shop, or a part of it, and measures it.",
+        discussion: """
+            Without a subcommand it places orders: shop load --rate 100 --duration 60s. Each subcommand's help says what \
+            its exit status means: 0 all is well, 1 something failed or was lost, 64 the command isn't understood.
+            """,
+        subcommands: [LoadOrdersCommand.self, LoadBrokerCommand.self, LoadStreamsCommand.self],
+        defaultSubcommand: LoadOrdersCommand.self)
 }
 
 struct LoadBrokerCommand: AsyncParsableCommand {
@@ -20,6 +25,8 @@ struct LoadBrokerCommand: AsyncParsableCommand {
             are made for the run and removed after it.
 
             Requests are signed with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, by default the keys of the shop.
+
+            Exit status: 0 each message came exactly once; 1 one was lost or came twice, or nothing could be measured.
             """)
 
     @OptionGroup var stack: StackOptions

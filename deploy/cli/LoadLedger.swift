@@ -12,20 +12,13 @@ struct LoadLedger: Sendable {
     private(set) var distinct: [Int]
     private(set) var duplicates = 0
     private(set) var deleted = 0
-    private var publishTimes = Self.histogram()
-    private var deliveryTimes = Self.histogram()
+    private var publishTimes = LoadReport.Latency.histogram()
+    private var deliveryTimes = LoadReport.Latency.histogram()
 
     init(messages: Int, queues: Int) {
         publishedAt = [UInt64](repeating: 0, count: messages)
         received = [[UInt8]](repeating: [UInt8](repeating: 0, count: messages), count: queues)
         distinct = [Int](repeating: 0, count: queues)
-    }
-
-    /// Up to an hour, in nanoseconds, with three digits.
-    private static func histogram() -> Histogram<UInt64> {
-        Histogram(
-            lowestDiscernibleValue: 1000, highestTrackableValue: 3_600_000_000_000,
-            numberOfSignificantValueDigits: .three)
     }
 
     mutating func publishing(_ message: Int, at time: UInt64) { publishedAt[message] = time }

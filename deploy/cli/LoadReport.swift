@@ -10,6 +10,13 @@ struct LoadReport: Encodable, Sendable {
         let p999: Double
         let max: Double
 
+        /// For times up to an hour, in nanoseconds, with three digits.
+        static func histogram() -> Histogram<UInt64> {
+            Histogram(
+                lowestDiscernibleValue: 1000, highestTrackableValue: 3_600_000_000_000,
+                numberOfSignificantValueDigits: .three)
+        }
+
         /// `nil` when nothing was recorded. Nanoseconds become milliseconds.
         init?(_ times: Histogram<UInt64>) {
             guard times.totalCount > 0 else { return nil }
