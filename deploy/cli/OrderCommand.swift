@@ -29,7 +29,7 @@ struct OrderCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             "pm_ok, pm_declined, pm_slow (the result comes too late), pm_silent (never), pm_flaky.",
-            valueName: "name"))
+            valueName: "name"), completion: .list(ShopClient.paymentMethods))
     var method = "pm_ok"
 
     @Option(help: ArgumentHelp("How many orders.", valueName: "n"))

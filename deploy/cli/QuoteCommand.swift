@@ -25,7 +25,9 @@ struct QuoteCommand: AsyncParsableCommand {
             valueName: "sku=quantity"))
     var items: [String] = []
 
-    @Option(help: ArgumentHelp("How it would be paid; each method has its fee.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("How it would be paid; each method has its fee.", valueName: "name"),
+        completion: .list(ShopClient.paymentMethods))
     var method = "pm_ok"
 
     @Option(help: ArgumentHelp("When the answer is wanted, 10 to 5000; by default 300.", valueName: "milliseconds"))

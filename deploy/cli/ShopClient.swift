@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 
 /// What the shop can be asked over HTTP.
@@ -21,6 +22,8 @@ struct ShopClient: Sendable {
     }
 
     static let patience = Duration.seconds(10)
+    /// What the simulated gateway knows.
+    static let paymentMethods = ["pm_ok", "pm_declined", "pm_slow", "pm_silent", "pm_flaky"]
 
     let addresses: Addresses
     let http: HTTP
@@ -28,7 +31,8 @@ struct ShopClient: Sendable {
     var services = Set(ServiceTable.all.map(\.name))
 
     /// Opens the shop that the options name: the running stack of the folder as it was started, else the ports of
-    /// a shop that something else runs, such as containers.
+    /// a shop that something else runs, such as containers. What the shop hasn't heard of ends the command with the
+    /// exit status for that.
     static func with<Value: Sendable>(
         _ options: StackOptions, _ body: (ShopClient) async throws -> Value
     ) async throws -> Value {
@@ -45,7 +49,12 @@ struct ShopClient: Sendable {
                     throw ShopError("No shop is running in \(folder.name); start one with deploy/up.")
                 }
             }
-            return try await body(client)
+            do {
+                return try await body(client)
+            } catch let refused as Refused where refused.status == 404 {
+                try Standard().complain(refused.text)
+                throw ExitCode.nothingFound
+            }
         }
     }
 
