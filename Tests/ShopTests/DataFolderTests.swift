@@ -64,8 +64,8 @@ import Testing
         ])
         #expect(
             keys.exports(endpoint: "http://127.0.0.1:5566") == [
+                "export AWS_ACCESS_KEY_ID='id'", "export AWS_DEFAULT_REGION='us-east-1'",
                 "export AWS_ENDPOINT_URL='http://127.0.0.1:5566'", "export AWS_REGION='us-east-1'",
-                "export AWS_DEFAULT_REGION='us-east-1'", "export AWS_ACCESS_KEY_ID='id'",
                 "export AWS_SECRET_ACCESS_KEY='a/b+c='", "unset AWS_SESSION_TOKEN",
             ])
     }

@@ -9,6 +9,16 @@ struct EndpointOptions: ParsableArguments {
     var endpoint: String
 }
 
+/// How the commands about endpoints print what they are answered.
+struct EndpointOutput: ParsableArguments {
+    @Flag(help: "Print one JSON object a line.")
+    var json = false
+
+    func show<Answer: Encodable>(_ answer: Answer, _ line: (Answer) -> String) throws {
+        if json { try Standard().json(answer) } else { try Standard().line(line(answer)) }
+    }
+}
+
 struct AddEndpointCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add", abstract: "Registers an endpoint, and prints its id and its secret, which is shown once.")
@@ -27,12 +37,14 @@ struct AddEndpointCommand: AsyncParsableCommand {
     @Option(help: "What it is for.")
     var description: String?
 
+    @OptionGroup var output: EndpointOutput
+
     func run() async throws {
         try await ShopClient.with(stack) { client in
             let endpoint = try await client.addEndpoint(
                 NewEndpoint(
                     url: url, eventTypes: events.isEmpty ? nil : events, description: description, ownerEmail: owner))
-            try Standard().line("\(endpoint.id) \(endpoint.secret ?? "")")
+            try output.show(endpoint) { "\($0.id) \($0.secret ?? "")" }
         }
     }
 }
@@ -41,10 +53,11 @@ struct ListEndpointsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "Lists the endpoints.")
 
     @OptionGroup var stack: StackOptions
+    @OptionGroup var output: EndpointOutput
 
     func run() async throws {
         try await ShopClient.with(stack) { client in
-            for endpoint in try await client.endpoints() { try Standard().line(endpoint.line) }
+            for endpoint in try await client.endpoints() { try output.show(endpoint, \.line) }
         }
     }
 }
@@ -58,14 +71,17 @@ struct EndpointLogCommand: AsyncParsableCommand {
     @Argument(help: "The delivery whose attempts are shown, wd_….")
     var delivery: String?
 
+    @OptionGroup var output: EndpointOutput
+
     func run() async throws {
         try await ShopClient.with(options.stack) { client in
             guard let delivery else {
-                for entry in try await client.deliveries(of: options.endpoint) { try Standard().line(entry.line) }
+                for entry in try await client.deliveries(of: options.endpoint) { try output.show(entry, \.line) }
                 return
             }
             let entry = try await client.delivery(delivery, of: options.endpoint)
-            try Standard().line(entry.line)
+            try output.show(entry, \.line)
+            guard !output.json else { return }
             for attempt in entry.attempts ?? [] { try Standard().line("  \(attempt.line)") }
         }
     }
@@ -76,10 +92,11 @@ struct PingEndpointCommand: AsyncParsableCommand {
         commandName: "ping", abstract: "Sends an endpoint a ping, and prints the delivery to look up in its log.")
 
     @OptionGroup var options: EndpointOptions
+    @OptionGroup var output: EndpointOutput
 
     func run() async throws {
         try await ShopClient.with(options.stack) { client in
-            try Standard().line(try await client.ping(options.endpoint).line)
+            try output.show(try await client.ping(options.endpoint), \.line)
         }
     }
 }
@@ -89,10 +106,11 @@ struct PauseEndpointCommand: AsyncParsableCommand {
         commandName: "pause", abstract: "Holds back what an endpoint is to be sent, until it is resumed.")
 
     @OptionGroup var options: EndpointOptions
+    @OptionGroup var output: EndpointOutput
 
     func run() async throws {
         try await ShopClient.with(options.stack) { client in
-            try Standard().line(try await client.act("pause", on: options.endpoint).line)
+            try output.show(try await client.act("pause", on: options.endpoint), \.line)
         }
     }
 }
@@ -102,10 +120,11 @@ struct ResumeEndpointCommand: AsyncParsableCommand {
         commandName: "resume", abstract: "Sends webhooks to an endpoint again that was paused or disabled.")
 
     @OptionGroup var options: EndpointOptions
+    @OptionGroup var output: EndpointOutput
 
     func run() async throws {
         try await ShopClient.with(options.stack) { client in
-            try Standard().line(try await client.act("resume", on: options.endpoint).line)
+            try output.show(try await client.act("resume", on: options.endpoint), \.line)
         }
     }
 }
@@ -119,11 +138,14 @@ struct RotateSecretCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How long the old secret signs as well; a day by default.", valueName: "seconds"))
     var overlap: Int?
 
+    @OptionGroup var output: EndpointOutput
+
     func run() async throws {
         try await ShopClient.with(options.stack) { client in
             let endpoint = try await client.rotateSecret(of: options.endpoint, overlapSeconds: overlap)
-            try Standard().line(
-                "\(endpoint.secret ?? "") (the old one signs until \(endpoint.previousSecretExpiresAt ?? "now"))")
+            try output.show(endpoint) {
+                "\($0.secret ?? "") (the old one signs until \($0.previousSecretExpiresAt ?? "now"))"
+            }
         }
     }
 }
@@ -140,6 +162,12 @@ struct RedeliverCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("All that were given up of what happened since.", valueName: "2026-01-31T12:00:00Z"))
     var since: String?
 
+    @OptionGroup var output: EndpointOutput
+
+    private struct Count: Encodable {
+        let redelivered: Int
+    }
+
     func validate() throws {
         guard (delivery == nil) != (since == nil) else { throw ValidationError("Give a delivery or --since.") }
     }
@@ -147,7 +175,7 @@ struct RedeliverCommand: AsyncParsableCommand {
     func run() async throws {
         try await ShopClient.with(options.stack) { client in
             if let delivery {
-                try Standard().line(try await client.redeliver(delivery, of: options.endpoint).line)
+                try output.show(try await client.redeliver(delivery, of: options.endpoint), \.line)
             }
             guard let since else { return }
             var count = 0
@@ -157,7 +185,7 @@ struct RedeliverCommand: AsyncParsableCommand {
                 count += part.redelivered
                 hasMore = part.hasMore
             }
-            try Standard().line("\(count) sent again.")
+            try output.show(Count(redelivered: count)) { "\($0.redelivered) sent again." }
         }
     }
 }

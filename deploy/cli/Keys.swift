@@ -2,7 +2,8 @@ import Foundation
 import SystemPackage
 
 /// The secrets of a stack. They are made at its first start, kept in `keys.env` in its data folder, readable by
-/// their owner alone, and printed by `shop keys --export` alone. The file's form is that of a shell's assignments.
+/// their owner alone, and printed by `shop keys` with `--export` or `--json` alone. The file's form is that of a
+/// shell's assignments.
 struct Keys: Sendable, Equatable {
     let values: [String: String]
 
@@ -44,16 +45,20 @@ struct Keys: Sendable, Equatable {
         return "# The secrets of this shop, made at its first start. Keep them to yourself.\n" + lines.joined()
     }
 
-    /// The lines that make a shell's `aws` speak to the broker at `endpoint`.
-    func exports(endpoint: String) -> [String] {
-        let region = Addresses.region
-        let variables = [
-            ("AWS_ENDPOINT_URL", endpoint), ("AWS_REGION", region), ("AWS_DEFAULT_REGION", region),
-            ("AWS_ACCESS_KEY_ID", values["AWS_ACCESS_KEY_ID"] ?? ""),
-            ("AWS_SECRET_ACCESS_KEY", values["AWS_SECRET_ACCESS_KEY"] ?? ""),
+    /// What `aws` and other clients need to speak to the broker at `endpoint`.
+    func variables(endpoint: String) -> [String: String] {
+        [
+            "AWS_ENDPOINT_URL": endpoint, "AWS_REGION": Addresses.region, "AWS_DEFAULT_REGION": Addresses.region,
+            "AWS_ACCESS_KEY_ID": values["AWS_ACCESS_KEY_ID"] ?? "",
+            "AWS_SECRET_ACCESS_KEY": values["AWS_SECRET_ACCESS_KEY"] ?? "",
         ]
+    }
+
+    /// The same as lines for a shell.
+    func exports(endpoint: String) -> [String] {
         // A token of the caller's own account would be sent along with these keys.
-        return variables.map { "export \($0)='\($1)'" } + ["unset AWS_SESSION_TOKEN"]
+        variables(endpoint: endpoint).sorted { $0.key < $1.key }.map { "export \($0)='\($1)'" }
+            + ["unset AWS_SESSION_TOKEN"]
     }
 
     private static func load(path: String) throws -> Keys? {

@@ -15,12 +15,17 @@ struct KeysCommand: AsyncParsableCommand {
     @Flag(help: "Print the broker's keys and address as a shell's assignments.")
     var export = false
 
+    @Flag(help: "Print the same as one JSON object.")
+    var json = false
+
     func run() async throws {
         try stack.folder.create()
         let keys = try Keys.loadOrMake(path: stack.folder.keysPath)
-        guard export else { return }
+        guard export || json else { return }
         let running = try StackFile.read(from: stack.folder.stackPath)
         let addresses = try Addresses(portOffset: stack.portOffset ?? running?.portOffset ?? 0)
-        try keys.exports(endpoint: addresses.url(of: "broker")).forEach(Standard().line)
+        let broker = try addresses.url(of: "broker")
+        guard !json else { return try Standard().json(keys.variables(endpoint: broker)) }
+        try keys.exports(endpoint: broker).forEach(Standard().line)
     }
 }

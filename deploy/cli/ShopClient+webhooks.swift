@@ -9,7 +9,7 @@ struct NewEndpoint: Encodable, Sendable {
 }
 
 /// An endpoint, as far as this program shows it.
-struct EndpointAnswer: Decodable, Sendable {
+struct EndpointAnswer: Codable, Sendable {
     let id: String
     let url: String
     let eventTypes: [String]
@@ -25,8 +25,8 @@ struct EndpointAnswer: Decodable, Sendable {
 }
 
 /// An entry of the delivery log.
-struct DeliveryAnswer: Decodable, Sendable {
-    struct Attempt: Decodable, Sendable {
+struct DeliveryAnswer: Codable, Sendable {
+    struct Attempt: Codable, Sendable {
         let at: String
         let durationMilliseconds: Int
         let status: Int?

@@ -4,7 +4,8 @@ import Foundation
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Shows an order, its history, and what each service knows of it.")
+        abstract: "Shows an order, its history, and what each service knows of it.",
+        discussion: "Exits with 2 when there is no such order.")
 
     private struct Report: Encodable {
         let order: OrderAnswer
@@ -16,18 +17,12 @@ struct StatusCommand: AsyncParsableCommand {
     @Argument(help: "The order's id.")
     var order: String
 
-    @Flag(help: "Print one JSON object a line.")
+    @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() async throws {
         try await ShopClient.with(stack) { client in
-            let found: ShopClient.Reading?
-            do {
-                found = try await client.order(order)
-            } catch let refused as Refused where refused.status == 404 {
-                throw ShopError("There is no order '\(order)' in this shop.")
-            }
-            guard let found else { return }
+            guard let found = try await client.order(order) else { return }
             let effects = try await client.effects(of: order, customer: found.order.customer.id)
             if json {
                 try Standard().json(Report(order: found.order, effects: effects))
