@@ -79,22 +79,27 @@ extension SystemTests {
             let order = try await shop.place(NewOrder(by: "echo", "KEYBOARD-TKL", 2, paying: .ok))
             try await shop.expect(order.orderId, leaves: .confirmed(points: 239))
 
-            let messages = try await broker.drain(spy)
-            var attributes: [EventAttributes] = []
-            for message in messages {
-                let event: EventAttributes = try ContractJSON.decode(from: message.body)
-                guard event.subject == order.orderId.rawValue else { continue }
-                attributes.append(event)
-                let topic = try #require(Self.topic(of: event.type))
-                for _ in 1...2 { try await broker.send(message.body, type: event.type, to: .topic(topic)) }
+            let life: Set = [
+                OrderPlaced.type, StockReserved.type, OrderConfirmed.type, PointsAwarded.type,
+                ShipmentStatusChanged.type,
+            ]
+            var events: [(attributes: EventAttributes, body: String)] = []
+            try await eventually("all events of the order's life have been published") {
+                for message in try await broker.drain(spy) {
+                    let event: EventAttributes = try ContractJSON.decode(from: message.body)
+                    if event.subject == order.orderId.rawValue { events.append((event, message.body)) }
+                }
+                return life.isSubset(of: events.map(\.attributes.type))
             }
-            #expect(
-                Set(attributes.map(\.type)) == [
-                    OrderPlaced.type, StockReserved.type, OrderConfirmed.type, PointsAwarded.type,
-                    ShipmentStatusChanged.type,
-                ])
+            #expect(events.count == life.count)
+            for event in events {
+                let topic = try #require(Self.topic(of: event.attributes.type))
+                for _ in 1...2 {
+                    try await broker.send(event.body, type: event.attributes.type, to: .topic(topic))
+                }
+            }
 
-            for event in attributes {
+            for event in events.map(\.attributes) {
                 for queue in Topology.shop.subscriptions.filter({ $0.types.contains(event.type) }).map(\.queue) {
                     let consumer = try #require(Program(rawValue: queue.rawValue))
                     try await eventually("\(consumer) has skipped \(event.type) twice") {

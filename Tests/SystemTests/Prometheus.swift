@@ -6,12 +6,13 @@ import TestSupport
 
 /// The real Prometheus, watching a stack.
 struct Prometheus: Sendable {
+    private static let usualPort = 9090
     private let url: String
     private let http: HTTPClient
 
     /// Runs one as long as `body` runs. It looks each second, and else does what `deploy/prometheus.yml` says.
     static func watching(_ stack: Stack, _ body: @escaping @Sendable (Prometheus) async throws -> Void) async throws {
-        let port = try FreePorts.take(1)[0]
+        let port = try Self.usualPort + FreePorts.offset(for: [Self.usualPort])
         let folder = stack.folder.appending(path: "prometheus")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let configuration = folder.appending(path: "prometheus.yml")
