@@ -143,7 +143,10 @@ def test_journey(shop):
 
 
 def test_request_and_reply(shop):
-    question = {"customerId": "ada", "items": [{"sku": "MUG-ENAMEL", "quantity": 1}], "paymentMethod": "pm_ok"}
+    question = {
+        "customerId": "ada", "items": [{"sku": "MUG-ENAMEL", "quantity": 1}], "paymentMethod": "pm_ok",
+        "deadlineMilliseconds": 5000,
+    }
     quote = eventually(
         "all three have answered in time",
         lambda: (quote := get(f"{shop['order'].url}/quotes", question)) and not quote["missing"] and quote,

@@ -36,7 +36,7 @@ def unharmed(open_broker):
 
 
 def connect(broker):
-    return socket.create_connection(("127.0.0.1", broker.port), timeout=20)
+    return socket.create_connection(("127.0.0.1", broker.port), timeout=60)
 
 
 def read(connection):

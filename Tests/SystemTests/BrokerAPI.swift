@@ -17,7 +17,7 @@ struct BrokerAPI: Sendable {
                 endpoint: stack.url(of: .broker), region: "us-east-1",
                 credentials: .fixed(
                     AWSCredentials(accessKeyID: Stack.accessKeyID, secretAccessKey: Stack.secretAccessKey))),
-            channels: .find)
+            channels: .make(maxReceiveCount: 5))
     }
 
     func send(_ body: String, type: String = "", to destination: Destination) async throws {

@@ -13,7 +13,7 @@ final class Stack: Sendable {
         var starting = Program.allCases
         /// How many processes each service is.
         var replicas = Stack.givenReplicas
-        var paymentTimeoutSeconds = 2
+        var paymentTimeoutSeconds = 5
         /// Whether the services export their spans, which then can be looked at.
         var recordsTraces = false
         /// How long notification waits for what comes before a line.
