@@ -47,24 +47,58 @@ need_libraries() {
     libsqlite3-dev libcurl4-openssl-dev zlib1g-dev pkg-config
 }
 
+# libpq, for programs that are built with PostgreSQL.
+need_libpq() {
+  [[ $(uname) == Darwin ]] || pkg-config --exists libpq 2>/dev/null \
+    || install_packages "Install libpq's development files with your package manager, and try again." libpq-dev
+}
+
+# The folder of PostgreSQL's server programs, which Debian keeps beside the PATH.
+postgres_programs() {
+  local folder programs=
+  for folder in "$(dirname "$(command -v initdb || echo /)")" /usr/lib/postgresql/*/bin; do
+    [[ ! -x $folder/initdb || ! -x $folder/postgres ]] || programs=$folder
+  done
+  [[ -n $programs ]] && printf '%s\n' "$programs"
+}
+
+need_postgres() {
+  postgres_programs >/dev/null && return
+  install_packages "Install the PostgreSQL server with your package manager, and try again." postgresql
+  postgres_programs >/dev/null \
+    || fail "The programs initdb and postgres are missing; put them on the PATH, and try again."
+}
+
 # The programs of the package, as its manifest names them.
 programs() { sed -n 's/^ *\.executable(name: "\([a-z]*\)".*/\1/p' "$root/Package.swift"; }
+
+# Where the programs are built, and how.
+build=$root/.build
+traits=()
+
+# From here on programs with PostgreSQL are meant. They have a folder of their own, so that the others stay as they are.
+choose_postgres() {
+  need_libpq
+  build=$root/.build/postgres
+  traits=(--traits PostgreSQL)
+}
 
 # Builds all programs, or the one named, in release. What it prints goes to standard error, so that what is run afterwards
 # has standard output for itself. SwiftPM takes a product at a time, and a second or two even where there is nothing to
 # do, so that nothing is asked of it while no source has changed.
 build_release() {
-  local only=${1:-} stamp=$root/.build/release/built draft=$root/.build/release-built program
+  local only=${1:-} stamp=$build/release/built draft=$build/release-built program
   # The runtime is linked in: a program runs where there is no toolchain, and takes less memory.
   local options=(--static-swift-stdlib)
   [[ $(uname) != Darwin ]] || options=()
   if [[ -z $only && -e $stamp && $(<"$stamp") == "$(swift --version 2>/dev/null)" ]]; then
     (cd "$root" && find Package.swift Services Shared deploy/cli -newer "$stamp" -print -quit) | grep -q . || return 0
   fi
-  mkdir -p "$root/.build"
+  mkdir -p "$build"
   swift --version 2>/dev/null >"$draft"
   for program in ${only:-$(programs)}; do
-    (cd "$root" && swift build -c release --product "$program" ${options[@]+"${options[@]}"}) >&2
+    (cd "$root" && swift build -c release --scratch-path "$build" --product "$program" \
+      ${traits[@]+"${traits[@]}"} ${options[@]+"${options[@]}"}) >&2
   done
   [[ -n $only ]] || mv "$draft" "$stamp"
 }

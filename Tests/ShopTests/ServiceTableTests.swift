@@ -52,11 +52,43 @@ import Testing
         #expect(throws: ShopError.self) { try ServiceTable.selection("") }
     }
 
+    @Test func replicasHavePortsNamesAndLogsOfTheirOwn() throws {
+        let server = "postgres://shop@db/{service}"
+        let replicas = try Replicas("email=2, order=1", databases: server)
+        let entries = replicas.applied(to: try ServiceTable.selection("broker,payment,email"))
+        #expect(entries.map(\.processName) == ["broker", "payment", "email", "email-2"])
+        #expect(entries.map(\.port) == [4566, 8082, 8084, 8184])
+        let addresses = try Addresses(portOffset: 10)
+        func environment(_ index: Int) throws -> [String: String?] {
+            try addresses.environment(of: entries[index], data: "/data", databases: server, keys: keys)
+        }
+        #expect(try environment(3)["PORT"] == "8194")
+        #expect(try environment(3)["DATABASE_URL"] == "postgres://shop@db/email")
+        #expect(try environment(3)["OTEL_SERVICE_NAME"] == "email")
+        #expect(try environment(1)["GATEWAY_DATABASE_URL"] == "postgres://shop@db/gateway")
+        #expect(try environment(0)["DATABASE_URL"] == "sqlite:/data/broker.sqlite", "the broker has a file in any case")
+        #expect(try Replicas(nil, databases: nil).applied(to: ServiceTable.all) == ServiceTable.all)
+    }
+
+    @Test(arguments: [
+        ("email", "such as email=2"), ("email=0", "1 to 9"), ("email=ten", "1 to 9"), ("mail=2", "no service 'mail'"),
+        ("broker=2", "one process"), ("console=2", "one process"),
+    ])
+    func replicasThatCantBeAreRefused(list: String, words: String) {
+        #expect { try Replicas(list, databases: "postgres://db/{service}") } throws: { "\($0)".contains(words) }
+    }
+
+    @Test func filesArentShared() throws {
+        #expect { try Replicas("email=2", databases: Addresses.files) } throws: { "\($0)".contains("PostgreSQL") }
+        #expect(try !Replicas("email=1", databases: Addresses.files).areSeveral)
+        #expect(try Replicas("email=2", databases: nil).areSeveral)
+    }
+
     @Test func aServiceDiesWithTheSupervisorWhereTheSystemCanSeeToIt() {
-        let tied = Launch(executable: "/bin/order", setpriv: "/usr/bin/setpriv")
+        let tied = Launch(["/bin/order"], setpriv: "/usr/bin/setpriv")
         #expect(tied.path == "/usr/bin/setpriv")
         #expect(tied.arguments == ["--pdeathsig", "KILL", "--", "/bin/order"])
-        let loose = Launch(executable: "/bin/order", setpriv: nil)
+        let loose = Launch(["/bin/order"], setpriv: nil)
         #expect(loose.path == "/bin/order")
         #expect(loose.arguments == [])
     }

@@ -43,7 +43,7 @@ import Testing
             .write(to: URL(fileURLWithPath: path))
         try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: path)
         return ServiceProcess(
-            name: name, executable: path, environment: [:], folder: folder, record: record, output: output)
+            name: name, command: [path], environment: [:], folder: folder, record: record, output: output)
     }
 
     private func supervisor(

@@ -19,7 +19,7 @@ struct Announcement: Sendable {
             "",
         ]
         lines += entries.map { entry in
-            "  \(entry.name.padding(toLength: LogLine.nameWidth, withPad: " ", startingAt: 0))  \(addresses.url(of: entry))"
+            "  \(entry.processName.padding(toLength: LogLine.nameWidth, withPad: " ", startingAt: 0))  \(addresses.url(of: entry))"
         }
         if let sku, let order = entries.first(where: { $0.name == "order" }) {
             lines += ["", "Place an order:", "", curl(addresses.url(of: order), sku: sku)]

@@ -34,7 +34,7 @@ struct LogLine: Sendable {
     }
 
     private var prefix: String {
-        let index = ServiceTable.all.firstIndex { $0.name == service } ?? 0
+        let index = ServiceTable.all.firstIndex { service.hasPrefix($0.name) } ?? 0
         let name = service.padding(toLength: max(service.count, Self.nameWidth), withPad: " ", startingAt: 0)
         return styled("\(name) |", String(Self.colours[index % Self.colours.count]))
     }

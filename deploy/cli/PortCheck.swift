@@ -15,12 +15,13 @@ struct PortCheck: Sendable {
 
     func message(for entry: ServiceEntry) -> String {
         let port = addresses.port(of: entry)
-        let left = leftover?.services.first { $0.name == entry.name && $0.port == port }
+        let left = leftover?.services.first { $0.name == entry.processName && $0.port == port }
         if let processID = left?.processID, Self.isProcess(processID, named: entry.name) {
-            return "Port \(port), which \(entry.name) needs, is held by process \(processID), left from an earlier "
+            return
+                "Port \(port), which \(entry.processName) needs, is held by process \(processID), left from an earlier "
                 + "shop in this folder; stop it with: kill \(processID)"
         }
-        return "Port \(port), which \(entry.name) needs, is taken; stop what uses it, or give --port-offset."
+        return "Port \(port), which \(entry.processName) needs, is taken; stop what uses it, or give --port-offset."
     }
 
     /// Listens for an instant, in the way that the services do.
@@ -30,6 +31,8 @@ struct PortCheck: Sendable {
         #else
             let stream = SOCK_STREAM
         #endif
+        // The offset may have moved a replica's beyond what there is.
+        guard (1...65535).contains(port) else { return false }
         let listener = socket(AF_INET, stream, 0)
         guard listener >= 0 else { return false }
         defer { close(listener) }

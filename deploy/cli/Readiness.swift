@@ -45,7 +45,7 @@ struct Readiness: Sendable {
             }
             try await Task.sleep(for: Self.pause)
         }
-        return "\(entry.name) (\(lack))"
+        return "\(entry.processName) (\(lack))"
     }
 
     /// What the checks of a readiness answer that are not well say; only those of the names given, if any. A service

@@ -10,7 +10,8 @@ struct ServiceProcess: Sendable {
     private static let wrongConfiguration: Int32 = 78
 
     let name: String
-    let executable: String
+    /// The program and its arguments.
+    let command: [String]
     let environment: [String: String?]
     let folder: DataFolder
     let record: StackRecord
@@ -48,7 +49,7 @@ struct ServiceProcess: Sendable {
     }
 
     private func runOnce() async throws -> TerminationStatus {
-        let launch = Launch(executable: executable)
+        let launch = Launch(command)
         var options = PlatformOptions()
         // Its own process group, so that Ctrl-C reaches the supervisor alone, which then stops the services in order.
         options.processGroupID = 0
@@ -88,21 +89,17 @@ struct ServiceProcess: Sendable {
 /// the process does, so the signal comes when it should. Where there is no `setpriv`, such children survive, and
 /// the next start names them.
 struct Launch: Sendable, Equatable {
-    private static let setpriv = ["/usr/bin/setpriv", "/bin/setpriv"].first {
+    static let setpriv = ["/usr/bin/setpriv", "/bin/setpriv"].first {
         FileManager.default.isExecutableFile(atPath: $0)
     }
 
     let path: String
     let arguments: [String]
 
-    init(executable: String, setpriv: String? = Self.setpriv) {
-        if let setpriv {
-            path = setpriv
-            arguments = ["--pdeathsig", "KILL", "--", executable]
-        } else {
-            path = executable
-            arguments = []
-        }
+    init(_ command: [String], setpriv: String? = Self.setpriv) {
+        let whole = (setpriv.map { [$0, "--pdeathsig", "KILL", "--"] } ?? []) + command
+        path = whole[0]
+        arguments = Array(whole.dropFirst())
     }
 }
 

@@ -4,26 +4,33 @@ import Foundation
 /// through its environment beyond what all of them are told.
 struct ServiceEntry: Sendable, Equatable {
     let name: String
-    let port: Int
+    var port: Int
     /// May refer to `{data}`, the data folder, and to `{order}` and the like, another service's URL.
     var environment: [String: String] = [:]
+    /// What has a database of its own beside the service, by the variable that says where that is.
+    var databases: [String: String] = [:]
+    /// Which of the service's processes this is.
+    var number = 1
     /// Services that others lean on are started first and stopped last.
     var isFoundation = false
+    /// Keeps its data in a file that nobody else works on, also where the others share a server.
+    var hasOwnFile = false
+
+    /// `email`, and `email-2` for the second.
+    var processName: String { number == 1 ? name : "\(name)-\(number)" }
 }
 
 /// The whole stack in the order in which it is started. A new service is one line here.
 enum ServiceTable {
     static let all: [ServiceEntry] = [
-        ServiceEntry(name: "broker", port: 4566, isFoundation: true),
+        ServiceEntry(name: "broker", port: 4566, isFoundation: true, hasOwnFile: true),
         ServiceEntry(
             name: "order", port: 8081,
             environment: ["INVENTORY_URL": "{inventory}", "LOYALTY_URL": "{loyalty}", "PAYMENT_URL": "{payment}"]),
         ServiceEntry(
             name: "payment", port: 8082,
-            environment: [
-                "GATEWAY_DATABASE_URL": "sqlite:{data}/gateway.sqlite",
-                "ORDER_WEBHOOK_URL": "{order}/webhooks/payments",
-            ]),
+            environment: ["ORDER_WEBHOOK_URL": "{order}/webhooks/payments"],
+            databases: ["GATEWAY_DATABASE_URL": "gateway"]),
         ServiceEntry(name: "inventory", port: 8083),
         ServiceEntry(name: "email", port: 8084, environment: ["MAILDIR": "{data}/maildir"]),
         ServiceEntry(name: "loyalty", port: 8085),
@@ -35,8 +42,11 @@ enum ServiceTable {
                 "ORDER_URL": "{order}", "PAYMENT_URL": "{payment}", "INVENTORY_URL": "{inventory}",
                 "EMAIL_URL": "{email}", "LOYALTY_URL": "{loyalty}", "NOTIFICATION_URL": "{notification}",
                 "LOG_FOLDER": "{data}/logs",
-            ]),
+            ], hasOwnFile: true),
     ]
+
+    /// What a server has to have for them.
+    static let databases = all.filter { !$0.hasOwnFile }.flatMap { [$0.name] + $0.databases.values }
 
     /// Takes the spans of the others.
     static let console = "console"
@@ -60,6 +70,8 @@ struct Addresses: Sendable, Equatable {
     static let host = "127.0.0.1"
     /// Any would do for the broker.
     static let region = "us-east-1"
+    /// Files in the data folder.
+    static let files = "sqlite:{data}/{service}.sqlite"
 
     let portOffset: Int
 
@@ -90,14 +102,20 @@ struct Addresses: Sendable, Equatable {
     /// such as `HOST`, `MAILDIR` or `AWS_ACCESS_KEY_ID` are often set there for something else; all that is not
     /// named here (`PAYMENT_TIMEOUT_SECONDS`, `LOG_LEVEL`, …) passes through. `nil` unsets.
     ///
-    /// - Parameter receiver: where its spans go; nowhere without one.
+    /// - Parameters:
+    ///   - databases: where a service's data is, in which `{service}` stands for its name.
+    ///   - receiver: where its spans go; nowhere without one.
     func environment(
-        of entry: ServiceEntry, data: String, keys: Keys, receiver: String? = nil
+        of entry: ServiceEntry, data: String, databases: String = Self.files, keys: Keys, receiver: String? = nil
     ) throws -> [String: String?] {
+        func database(of owner: String) -> String {
+            filled(entry.hasOwnFile ? Self.files : databases, data: data).replacingOccurrences(
+                of: "{service}", with: owner)
+        }
         var environment: [String: String?] = [
             "HOST": Self.host,
             "PORT": String(port(of: entry)),
-            "DATABASE_URL": "sqlite:\(data)/\(entry.name).sqlite",
+            "DATABASE_URL": database(of: entry.name),
             "AWS_ENDPOINT_URL": try url(of: "broker"),
             "AWS_REGION": Self.region,
             "AWS_SESSION_TOKEN": nil,
@@ -109,6 +127,9 @@ struct Addresses: Sendable, Equatable {
         }
         for (name, template) in entry.environment {
             environment[name] = filled(template, data: data)
+        }
+        for (name, owner) in entry.databases {
+            environment[name] = database(of: owner)
         }
         return environment
     }

@@ -41,7 +41,7 @@ struct ShopClient: Sendable {
         let addresses = try Addresses(portOffset: options.portOffset ?? running?.portOffset ?? 0)
         return try await HTTP.with { http in
             var client = ShopClient(addresses: addresses, http: http)
-            if let running { client.services = Set(running.services.map(\.name)) }
+            if let running { client.services.formIntersection(running.services.map(\.name)) }
             if running == nil {
                 do {
                     _ = try await http.get(addresses.url(of: "order") + "/health/live", timeout: patience)

@@ -5,6 +5,7 @@ import Foundation
 struct StackFile: Codable, Equatable, Sendable {
     struct Process: Codable, Equatable, Sendable {
         let name: String
+        /// 0 for what has none.
         let port: Int
         /// `nil` while the service is between two lives.
         var processID: Int32?

@@ -21,6 +21,20 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only these services, separated by commas.", valueName: "names"))
     var services: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Several processes of a service, such as email=2,order=3; their data is in a PostgreSQL server's databases.",
+            valueName: "counts"))
+    var replicas: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Where a service's data is, {service} standing for its name, such as postgres://shop@db/{service}; by default \
+            files in the data folder, or with --replicas a server of the shop's own.
+            """, valueName: "url"))
+    var databases: String?
+
     @Option(help: ArgumentHelp("How long all may take to become ready.", valueName: "seconds"))
     var readyTimeout = 30
 
@@ -31,27 +45,39 @@ struct UpCommand: AsyncParsableCommand {
         let start = ContinuousClock.now
         // A reader of the log lines that goes away stops the shop in order, not at once.
         signal(SIGPIPE, SIG_IGN)
-        let entries = try ServiceTable.selection(services)
+        let replicas = try Replicas(replicas, databases: databases)
+        let entries = try replicas.applied(to: ServiceTable.selection(services))
         let addresses = try Addresses(portOffset: stack.portOffset ?? 0)
         let programs = try programs(for: entries)
         let folder = stack.folder
+        let server = try databases == nil && replicas.areSeveral ? PostgreSQLServer(in: folder) : nil
+        let databases = databases ?? server?.databases ?? Addresses.files
         try folder.create()
         let lock = try folder.lock()
         try PortCheck(addresses: addresses, leftover: try StackFile.read(from: folder.stackPath)).run(entries)
         let keys = try Keys.loadOrMake(path: folder.keysPath)
+        try await server?.prepare(ServiceTable.databases)
+        var known = entries.map { StackFile.Process(name: $0.processName, port: addresses.port(of: $0)) }
+        if server != nil { known.insert(StackFile.Process(name: PostgreSQLServer.name, port: 0), at: 0) }
         let record = try StackRecord(
             StackFile(
                 supervisorProcessID: ProcessInfo.processInfo.processIdentifier, portOffset: addresses.portOffset,
-                startedAt: Date(),
-                services: entries.map { StackFile.Process(name: $0.name, port: addresses.port(of: $0)) }),
+                startedAt: Date(), services: known),
             path: folder.stackPath)
         let output = Output(jsonLogs: jsonLogs, files: try LogFiles(folder: folder.logsPath))
-        let processes = try zip(entries, programs).map { entry, program in
+        var processes = try zip(entries, programs).map { entry, program in
             ServiceProcess(
-                name: entry.name, executable: program,
+                name: entry.processName, command: [program],
                 environment: try addresses.environment(
-                    of: entry, data: folder.path, keys: keys, receiver: addresses.receiver(of: entry, among: entries)),
+                    of: entry, data: folder.path, databases: databases, keys: keys,
+                    receiver: addresses.receiver(of: entry, among: entries)),
                 folder: folder, record: record, output: output)
+        }
+        if let server {
+            processes.insert(
+                ServiceProcess(
+                    name: PostgreSQLServer.name, command: server.command, environment: [:], folder: folder,
+                    record: record, output: output), at: 0)
         }
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let ended = await Result {
@@ -59,7 +85,9 @@ struct UpCommand: AsyncParsableCommand {
                 let readiness = Readiness(
                     entries: entries, addresses: addresses, timeout: .seconds(readyTimeout), http: http)
                 let supervisor = Supervisor(
-                    processes: processes, foundation: Set(entries.filter(\.isFoundation).map(\.name)), output: output,
+                    processes: processes,
+                    foundation: Set(entries.filter(\.isFoundation).map(\.name) + [PostgreSQLServer.name]),
+                    output: output,
                     listen: { asked in
                         for await _ in signals { asked.yield() }
                     },
