@@ -17,6 +17,8 @@ def pytest_runtest_logreport(report):
         return
     if report.when == "call" or report.outcome != "passed":
         text = "" if report.passed else "\n".join([report.longreprtext, report.capstdout, report.capstderr])
+        if report.skipped:
+            _, _, text = report.longrepr
         with open(path, "a", encoding="utf-8") as file:
             line = {"test": report.nodeid, "outcome": report.outcome, "seconds": report.duration, "text": text}
             file.write(json.dumps(line) + "\n")
