@@ -381,6 +381,8 @@ def test_aws_broker(overlays):
         assert not told.keys() & {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
         assert told["MESSAGE_CHANNELS"] == "find" and told["AWS_REGION"]
         assert aws.workloads[name]["spec"]["template"]["spec"]["serviceAccountName"] == name
+        # A machine of the cluster has no images but those of a registry.
+        assert re.search(r"^[^/]+\.amazonaws\.com/.*:(?!latest)", aws.container(name)["image"]), f"{name} has no place"
     policies = {name.removesuffix("Service").lower() for name in load_template(TEMPLATE)["Outputs"]}
     assert policies == {*aws.workloads, "autoscaler"}
 
