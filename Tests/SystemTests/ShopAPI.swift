@@ -181,11 +181,22 @@ extension ShopAPI {
     }
 
     /// How many messages wait in a service's outbox, by its own metrics.
-    func outboxDepth(of program: Program) async throws -> Double? { try await metric("outbox_depth", of: program) }
+    func outboxDepth(of program: Program) async throws -> Double? {
+        // Of several processes that one knows whose turn it is to send.
+        var depth: Double?
+        for url in stack.urls(of: program) {
+            if let known = try await metric("outbox_depth", at: url) { depth = max(depth ?? 0, known) }
+        }
+        return depth
+    }
 
     /// The first series of a metric that has these labels, each as `name="value"`; `nil` as long as there is none.
     func metric(_ name: String, _ labels: String..., of program: Program) async throws -> Double? {
-        let metrics = String(decoding: try await send(.get, program, "/metrics").body, as: UTF8.self)
+        try await metric(name, labels, at: stack.url(of: program))
+    }
+
+    private func metric(_ name: String, _ labels: [String] = [], at url: String) async throws -> Double? {
+        let metrics = String(decoding: try await send(.get, url + "/metrics").body, as: UTF8.self)
         let line = metrics.split(separator: "\n").first { line in
             line.hasPrefix(name) && labels.allSatisfy { line.contains($0) }
         }

@@ -243,6 +243,9 @@ extension Stack {
     /// Where a program can be asked; of several processes that are the same, the next one in turn.
     func url(of program: Program) -> String { url(of: nextReplica(of: program)) }
 
+    /// Where each of a program's processes is.
+    func urls(of program: Program) -> [String] { Replica.all(of: program, settings).map(url) }
+
     private func url(of replica: Replica) -> String { "http://127.0.0.1:\(replica.port + portOffset)" }
 
     private var tracesPort: Int { Self.tracesPort + portOffset }
