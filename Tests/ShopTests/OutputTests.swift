@@ -30,6 +30,24 @@ import Testing
         #expect(plain.render(#"{"message":"a\u001b[2Jb"}"#).contains("\u{1B}") == false)
     }
 
+    @Test(arguments: [1, 2, 3, 7, 100]) func linesAreCutWhereverThePiecesEnd(size: Int) {
+        let bytes = Array("eins\n\nzwölf\nno end".utf8)
+        var cutter = LineCutter()
+        let lines = stride(from: 0, to: bytes.count, by: size).flatMap { start in
+            bytes[start..<min(start + size, bytes.count)].withUnsafeBytes { cutter.lines(adding: $0) }
+        }
+        #expect(lines == ["eins", "", "zwölf"])
+        #expect(cutter.last() == "no end")
+        #expect(cutter.last() == nil)
+    }
+
+    @Test func aLineWithoutAnEndIsCut() {
+        var cutter = LineCutter(longest: 10)
+        let lines = (1...3).flatMap { _ in Array("12345".utf8).withUnsafeBytes { cutter.lines(adding: $0) } }
+        #expect(lines == ["1234512345"])
+        #expect(cutter.last() == "12345")
+    }
+
     @Test func aRestartIsSaidInOneLine() {
         let killed = ServiceProcess.notice(
             "email", .signaled(9), after: .milliseconds(12_340), restartIn: .milliseconds(200))

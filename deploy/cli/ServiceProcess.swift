@@ -70,11 +70,13 @@ struct ServiceProcess: Sendable {
                     try? execution.send(signal: .kill)
                     try output.say("\(name) did not stop within \(Self.stopTime.inSeconds(digits: 0)) and was killed.")
                 }
-                let lines = execution.standardOutput.strings(
-                    separatedBy: .unicodeScalarSequence(["\n"]), bufferingPolicy: .unbounded)
-                for try await line in lines {
-                    try output.show(line, from: name)
+                var cutter = LineCutter()
+                for try await piece in execution.standardOutput {
+                    for line in piece.withUnsafeBytes({ cutter.lines(adding: $0) }) {
+                        try output.show(line, from: name)
+                    }
                 }
+                if let line = cutter.last() { try output.show(line, from: name) }
                 group.cancelAll()
             }
         }
