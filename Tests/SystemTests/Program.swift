@@ -30,6 +30,18 @@ enum Program: String, CaseIterable, CustomStringConvertible, Sendable {
         }
     }
 
+    /// Those that may be killed at any time.
+    static let mortal = TestBroker.current.survivesDeath ? allCases : services
+
+    /// How it is started.
+    /// - Parameter port: where it is to listen, which programs of the package are told by their environment.
+    func command(port: String) throws -> [String] {
+        try self == .broker ? TestBroker.current.command(port: port) : [executable()]
+    }
+
+    /// Answers with 200 once it can do its work.
+    var readyPath: String { self == .broker ? TestBroker.current.readyPath : "/health/ready" }
+
     /// Where it was built.
     func executable() throws -> String { try Self.executable(named: rawValue) }
 

@@ -36,7 +36,7 @@ struct ProgramRun: Sendable {
         do {
             let file = try FileDescriptor.open(
                 FilePath(log), .writeOnly, options: [.append, .create], permissions: [.ownerReadWrite])
-            let launch = Self.dyingWithTests([try replica.program.executable()])
+            let launch = Self.dyingWithTests(try replica.program.command(port: environment["PORT"] ?? ""))
             let variables = environment.map { (Subprocess.Environment.Key(stringLiteral: $0.key), $0.value) }
             let result = try await Subprocess.run(
                 .path(FilePath(launch[0])), arguments: Arguments(Array(launch.dropFirst())),

@@ -205,7 +205,7 @@ extension Stack {
     func waitUntilReady(_ program: Program, within limit: Duration = .seconds(60)) async throws {
         for replica in Replica.all(of: program, settings) {
             try await eventually("\(replica) is ready", within: limit) {
-                try await ShopAPI(stack: self).send(.get, url(of: replica) + "/health/ready").status == 200
+                try await ShopAPI(stack: self).send(.get, url(of: replica) + program.readyPath).status == 200
             }
         }
     }

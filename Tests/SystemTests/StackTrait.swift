@@ -27,7 +27,7 @@ extension Trait where Self == StackTrait {
 
     /// A stack as the test wants it.
     static func stack(
-        starting: [Program] = Program.allCases, paymentTimeoutSeconds: Int = 2, holdBackSeconds: Int = 60,
+        starting: [Program] = Program.allCases, paymentTimeoutSeconds: Int = 5, holdBackSeconds: Int = 60,
         recordsTraces: Bool = false
     ) -> Self {
         StackTrait(
