@@ -1,3 +1,4 @@
+import Persistence
 import Synchronization
 
 /// Tells those who wait that something has changed, so that they needn't ask again and again.

@@ -45,7 +45,7 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
         self.concurrency = concurrency
         self.clock = clock
         busy = EffectsInHand(perLane: perLane)
-        turn = database.turn(at: "effects")
+        turn = database.turn(at: "effects", signal: effects.written)
     }
 
     /// Says how effects of a type are performed.
@@ -106,7 +106,7 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
     /// - Returns: the effects that are due, and the time of the first one that isn't.
     private func nextEffects(atMost count: Int) async -> (due: [EffectRow], next: Date?) {
         do {
-            if let turn { try await cancelWhenGracefulShutdown { try await turn.take() } }
+            if let turn { try await cancelWhenGracefulShutdown { while try await !turn.take() {} } }
             let (inHand, fullLanes) = busy.state
             let rows = try await database.read {
                 try EffectRow.next(count, except: inHand, fullLanes: fullLanes, in: $0)
@@ -126,7 +126,7 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
     private func pause(until next: Date?) async {
         // What is held back is due in a time that clocks can't count to; an hour is as good.
         let untilNext = next.map { Duration.seconds(min(max(0, $0.timeIntervalSinceNow), 3600) + 0.001) }
-        let deadline = [untilNext, database.lookInterval].compactMap { $0 }.min().map { clock.now.advanced(by: $0) }
+        let deadline = [untilNext, turn?.lookInterval].compactMap { $0 }.min().map { clock.now.advanced(by: $0) }
         _ = await cancelWhenGracefulShutdown { await effects.written.wait(until: deadline, clock: clock) }
     }
 

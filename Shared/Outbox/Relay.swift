@@ -8,7 +8,7 @@ import ServiceLifecycle
 import Tracing
 
 /// Sends what is in the outbox, in order per partition key, and removes a row once the broker has it on disk. It wakes
-/// on commit. A crash between sending and removing sends a message twice, which its consumers recognise by its id.
+/// on commit, of whichever process. A crash between sending and removing sends a message twice, which its consumers recognise by its id.
 ///
 /// Of the relays of several processes one works at a time. Should two do so for a moment, because one has lost its turn
 /// and doesn't know yet, then messages are sent twice, but no key's out of their order: each sends only the oldest row of
@@ -38,16 +38,19 @@ public struct Relay<WaitClock: Clock<Duration>>: Service {
 
     /// Runs until shutdown; what is not sent by then is sent after the next start.
     public func run() async throws {
-        let turn = database.turn(at: "outbox")
+        let turn = database.turn(at: "outbox", signal: outbox.written)
         await cancelWhenGracefulShutdown {
             await forgetOldMessages()
             var failures = 0
             while !Task.isCancelled {
                 do {
-                    try await turn?.take()
-                    let isDone = try await sendPage()
+                    if try await turn?.take() ?? true {
+                        if try await sendPage() { await rest(atMost: turn?.lookInterval) }
+                    } else {
+                        // So that each process says how much waits, whichever of them is asked.
+                        try await look(atMost: 1)
+                    }
                     failures = 0
-                    if isDone { await rest() }
                 } catch {
                     guard !Task.isCancelled else { return }
                     failures += 1
@@ -62,21 +65,27 @@ public struct Relay<WaitClock: Clock<Duration>>: Service {
         await turn?.end()
     }
 
-    /// Waits for a commit, or as long as one of another process may go unnoticed.
-    private func rest() async {
-        let nextLook = database.lookInterval.map { clock.now.advanced(by: $0) }
-        await outbox.written.wait(until: nextLook, clock: clock)
+    /// Waits for a commit, or as long as one may go unnoticed.
+    private func rest(atMost lookInterval: Duration?) async {
+        await outbox.written.wait(until: lookInterval.map { clock.now.advanced(by: $0) }, clock: clock)
+    }
+
+    /// The oldest rows. Says how many there are.
+    @discardableResult
+    private func look(atMost limit: Int) async throws -> [OutboxRow] {
+        let (rows, count) = try await database.read { transaction in
+            (try OutboxRow.oldest(limit, in: transaction), try OutboxRow.count(in: transaction))
+        }
+        Gauge(label: "outbox.depth").record(count)
+        Gauge(label: "outbox.oldest_age_seconds").record(
+            rows.first.map { max(0, -$0.createdAt.timeIntervalSinceNow) } ?? 0)
+        return rows
     }
 
     /// - Returns: whether the outbox was seen empty.
     /// - Throws: if any message could not be handed over.
     private func sendPage() async throws -> Bool {
-        let (rows, count) = try await database.read { transaction in
-            (try OutboxRow.oldest(Self.page, in: transaction), try OutboxRow.count(in: transaction))
-        }
-        Gauge(label: "outbox.depth").record(count)
-        Gauge(label: "outbox.oldest_age_seconds").record(
-            rows.first.map { max(0, -$0.createdAt.timeIntervalSinceNow) } ?? 0)
+        let rows = try await look(atMost: Self.page)
         if rows.isEmpty { return true }
         let plan = RelayPlan(rows)
         try await withThrowingTaskGroup(of: Void.self) { group in

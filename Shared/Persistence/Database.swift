@@ -21,16 +21,18 @@ public protocol Database: Sendable {
 
     /// The turn at some work that the processes on this database do one at a time, by a name that they share; `nil` if
     /// there is only one process.
-    func turn(at work: String) -> (any Turn)?
+    /// - Parameter signal: raised here after each commit that makes work, and waited for by who does it. Who waits for
+    ///   the turn passes it on, so that it is raised where the turn is.
+    func turn(at work: String, signal: Signal) -> (any Turn)?
 
-    /// How often to look for what other processes have written, of which no commit here tells; `nil` if there are none.
+    /// How often to look for what other processes have written, of which nothing here tells; `nil` if there are none.
     var lookInterval: Duration? { get }
 }
 
 /// A database is for one process, unless its engine says otherwise.
 extension Database {
     /// None, for there is nobody to take turns with.
-    public func turn(at work: String) -> (any Turn)? { nil }
+    public func turn(at work: String, signal: Signal) -> (any Turn)? { nil }
 
     public var lookInterval: Duration? { nil }
 }
@@ -40,12 +42,17 @@ extension Database {
 /// It is there to save work, not to guard it: who has lost it, by a connection that broke, may not know yet. So what is
 /// done in turns must do no harm when done twice.
 public protocol Turn: Sendable {
-    /// Waits until this process has the turn; it keeps it until it ends. Ask again before each piece of work.
+    /// Asks for the turn, which this process then keeps until it ends. Ask again before each piece of work.
+    /// - Returns: whether this process has it; if not, after a while in which it could have become free.
     /// - Throws: `CancellationError`.
-    func take() async throws
+    func take() async throws -> Bool
 
     /// Gives it to others.
     func end() async
+
+    /// How often who has the turn looks for work without a signal, as one is lost with a process that ends right after
+    /// its commit.
+    var lookInterval: Duration { get }
 }
 
 /// What can be done while a transaction is open. It is valid only inside the closure that received it.

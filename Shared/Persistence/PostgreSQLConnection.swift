@@ -13,10 +13,16 @@
         private let url: String
         private let queue = DispatchQueue(label: "postgresql")
         private var handle: OpaquePointer?
+        /// Watches for notifications while the connection listens.
+        private var watch: (any DispatchSourceRead)?
+        private var heard: @Sendable () -> Void = {}
 
         init(url: String) { self.url = url }
 
-        deinit { PQfinish(handle) }
+        deinit {
+            watch?.cancel()
+            PQfinish(handle)
+        }
 
         /// Runs `body` on the connection's queue.
         func run<Value: Sendable>(
@@ -32,6 +38,8 @@
         }
 
         func close() {
+            watch?.cancel()
+            watch = nil
             PQfinish(handle)
             handle = nil
         }
@@ -59,7 +67,11 @@
         ) throws(PostgreSQLFailure) -> PostgreSQLResult {
             let handle = try open()
             let result = call(handle)
-            defer { PQclear(result) }
+            defer {
+                PQclear(result)
+                // What came together with the answer makes no event any more.
+                passOnNotifications()
+            }
             switch PQresultStatus(result) {
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return PostgreSQLResult(result)
             default:
@@ -91,6 +103,37 @@
             // other (PostgreSQL's documentation, 13.2.3); every statement of a store has an index.
             try script("SET idle_in_transaction_session_timeout = '10s'; SET enable_seqscan = off")
             return new
+        }
+
+        /// Has `heard` called, on the connection's queue, after each notification of a channel, and when the connection is
+        /// lost. A connection that listens already stays as it is.
+        func listen(to channel: String, _ heard: @escaping @Sendable () -> Void) throws(PostgreSQLFailure) {
+            guard watch == nil else { return }
+            try script("LISTEN \"\(channel)\"")
+            // A descriptor of its own: libpq may close the socket at any time, the watch's must stay until it has ended.
+            let socket = dup(PQsocket(handle))
+            guard socket >= 0 else { throw PostgreSQLFailure(state: nil, message: "no file descriptor is left") }
+            self.heard = heard
+            let watch = DispatchSource.makeReadSource(fileDescriptor: socket, queue: queue)
+            watch.setEventHandler { [weak self] in self?.hear() }
+            watch.setCancelHandler { Foundation.close(socket) }
+            watch.activate()
+            self.watch = watch
+        }
+
+        private func hear() {
+            guard let handle, watch != nil else { return }
+            if PQconsumeInput(handle) == 1 { return passOnNotifications() }
+            close()
+            heard()
+        }
+
+        private func passOnNotifications() {
+            guard watch != nil else { return }
+            while let notification = PQnotifies(handle) {
+                PQfreemem(notification)
+                heard()
+            }
         }
 
         /// `PG_DIAG_SQLSTATE` and `PG_DIAG_MESSAGE_PRIMARY`, which are characters in C.

@@ -33,7 +33,7 @@
             let database = try PostgreSQLDatabase(url: url)
             do {
                 let turn = PostgreSQLTurn("migrations", url: url)
-                try await turn.take()
+                while try await !turn.take() {}
                 try await database.migrate(migrations)
                 await turn.end()
             } catch {
@@ -69,7 +69,9 @@
 
         public func close() async throws { try await pool.close() }
 
-        public func turn(at work: String) -> (any Turn)? { PostgreSQLTurn(work, url: url) }
+        public func turn(at work: String, signal: Signal) -> (any Turn)? {
+            PostgreSQLTurn(work, signal: signal, url: url)
+        }
 
         public var lookInterval: Duration? { .milliseconds(250) }
 

@@ -1,6 +1,7 @@
 import Contracts
 import Foundation
 import Messaging
+import Metrics
 import Outbox
 import Persistence
 import TestSupport
@@ -18,10 +19,9 @@ import Testing
     @Test("Two relays at work at once, as none should be, keep the order of each key all the same")
     func twoRelaysAtOnce() async throws {
         let broker = FakeTransport(expecting: [.send])
-        // Two outboxes, and a database that gives no turns: neither relay knows of the other.
         let outboxes = [Outbox(service: "order"), Outbox(service: "order")]
         try await withTemporaryDatabase(Outbox.migrations) { database in
-            let shared = WithoutTurns(database: database)
+            let shared = TurnForAll(database: database)
             try await write(keys: 5, each: 20, outboxes[0], to: [database])
             try await withRunning(relay(outboxes[0], shared, broker)) { _ in
                 try await withRunning(relay(outboxes[1], shared, broker)) { _ in
@@ -58,6 +58,52 @@ import Testing
         }
         #expect(broker.accepted.count == 300)
         try expectOrder(of: broker.accepted, keys: 5, each: 60)
+    }
+
+    @Test(
+        "What one process commits wakes the relay of another, whose turn it is, at once",
+        .enabled(if: TestEngine.current == .postgreSQL))
+    func wakesTheOther() async throws {
+        let broker = FakeTransport(expecting: [.send])
+        let outboxes = [Outbox(service: "order"), Outbox(service: "order")]
+        // Time stands still for the one that works, so that it looks for nothing by itself.
+        let clock = ManualClock()
+        try await withReplicas(2, Outbox.migrations) { databases in
+            try await withRunning(relay(outboxes[0], databases[0], broker, clock: clock)) { _ in
+                await clock.sleeps.first(1)
+                try await withRunning(relay(outboxes[1], databases[1], broker)) { _ in
+                    for number in 1...20 {
+                        try await write(keys: 1, each: 1, first: number, outboxes[1], to: [databases[1]])
+                        await broker.events.first { _ in broker.accepted.count == number }
+                    }
+                }
+            }
+        }
+        try expectOrder(of: broker.accepted, keys: 1, each: 20)
+    }
+
+    @Test(
+        "Each process says how much waits, not only the one whose turn it is",
+        .enabled(if: TestEngine.current == .postgreSQL))
+    func depth() async throws {
+        let broker = FakeTransport(expecting: [.send])
+        broker.fail(.send, times: .max)
+        let outboxes = [Outbox(service: "order"), Outbox(service: "order")]
+        let depths = [OutboxDepths(), OutboxDepths()]
+        try await withReplicas(2, Outbox.migrations) { databases in
+            try await write(keys: 3, each: 1, outboxes[0], to: databases)
+            try await withMetricsFactory(depths[0]) {
+                try await withRunning(relay(outboxes[0], databases[0], broker)) { _ in
+                    try await withMetricsFactory(depths[1]) {
+                        try await withRunning(relay(outboxes[1], databases[1], broker)) { _ in
+                            for one in depths { await one.seen.first { $0 == 3 } }
+                            try await databases[0].execute("DELETE FROM outbox")
+                            for one in depths { await one.seen.first { $0 == 0 } }
+                        }
+                    }
+                }
+            }
+        }
     }
 
     @Test("With several replicas each effect is performed once", .enabled(if: TestEngine.current == .postgreSQL))
@@ -122,12 +168,12 @@ import Testing
 
     // MARK: -
 
-    private func relay(
-        _ outbox: Outbox, _ database: any Database, _ broker: FakeTransport
-    ) -> Relay<ContinuousClock> {
+    private func relay<WaitClock: Clock<Duration>>(
+        _ outbox: Outbox, _ database: any Database, _ broker: FakeTransport, clock: WaitClock = ContinuousClock()
+    ) -> Relay<WaitClock> {
         Relay(
             database: database, outbox: outbox, link: BrokerLink(transport: broker, topology: .shop) { _, _ in },
-            logger: .silent)
+            logger: .silent, clock: clock)
     }
 
     /// Writes numbered messages for each key, by one replica after the other.
@@ -171,8 +217,34 @@ import Testing
     }
 }
 
-/// A database whose processes all believe to be alone.
-private struct WithoutTurns: Database {
+/// What one process says of the depth of its outbox.
+private final class OutboxDepths: MetricsFactory, RecorderHandler {
+    let seen = Probe<Double>()
+
+    func record(_ value: Int64) { record(Double(value)) }
+    func record(_ value: Double) { seen.record(value) }
+
+    func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
+        label == "outbox.depth" ? self : NOOPMetricsHandler.instance
+    }
+
+    func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+        NOOPMetricsHandler.instance
+    }
+    func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler { NOOPMetricsHandler.instance }
+    func destroyCounter(_ handler: any CounterHandler) {}
+    func destroyRecorder(_ handler: any RecorderHandler) {}
+    func destroyTimer(_ handler: any TimerHandler) {}
+}
+
+/// A database whose processes all believe that it's their turn.
+private struct TurnForAll: Database {
+    struct Mine: Turn {
+        func take() async throws -> Bool { true }
+        func end() async {}
+        var lookInterval: Duration { .milliseconds(10) }
+    }
+
     let database: any Database
 
     func read<Value: Sendable>(
@@ -185,5 +257,5 @@ private struct WithoutTurns: Database {
 
     func close() async throws { try await database.close() }
 
-    var lookInterval: Duration? { database.lookInterval }
+    func turn(at work: String, signal: Signal) -> (any Turn)? { Mine() }
 }

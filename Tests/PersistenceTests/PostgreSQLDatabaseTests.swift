@@ -147,6 +147,34 @@ struct PostgreSQLDatabaseTests {
         }
     }
 
+    @Test("Who waits for a turn passes its signal on to who has it, also after a lost connection") func passedOnSignal()
+        async throws
+    {
+        try await withTwoDatabases([]) { databases async throws in
+            let signals = [Signal(), Signal()]
+            let turns = try zip(databases, signals).map { try #require($0.turn(at: "work", signal: $1)) }
+            #expect(try await turns[0].take())
+            signals[1].raise()
+            #expect(try await !turns[1].take())
+            #expect(await signals[0].wait(until: nil, clock: ContinuousClock()))
+            // The server ends the connection of who has the turn, who hears of that, too.
+            try await databases[1].read { transaction in
+                let ended = try transaction.rows(
+                    """
+                    SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+                        AND (classid::bigint << 32 | objid::bigint) = hashtextextended(current_schema() || '/work', 0)
+                    """)
+                #expect(ended.count == 1)
+            }
+            #expect(await signals[0].wait(until: nil, clock: ContinuousClock()))
+            while try await !turns[0].take() {}
+            signals[1].raise()
+            #expect(try await !turns[1].take())
+            #expect(await signals[0].wait(until: nil, clock: ContinuousClock()))
+            for turn in turns { await turn.end() }
+        }
+    }
+
     /// Two pools on one database, as two processes have.
     private func withTwoDatabases(
         _ migrations: [Migration], _ body: ([any Database]) async throws -> Void

@@ -1,4 +1,4 @@
-import Outbox
+import Persistence
 import TestSupport
 import Testing
 
