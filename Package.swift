@@ -71,6 +71,7 @@ let certificates = Target.Dependency.product(name: "X509", package: "swift-certi
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
@@ -95,10 +96,8 @@ let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distrib
 /// Read from the checkout by the tests that run them.
 let pythonTests =
     [
-        "access", "aws", "cli", "crash", "disk", "fifo", "filters", "frameworks", "malformed", "messages",
-        "notifications",
-        "openapi",
-        "otlp", "query", "queues", "redrive", "topics",
+        "access", "aws", "cli", "crash", "disk", "fifo", "filters", "frameworks", "kubernetes", "malformed", "messages",
+        "notifications", "openapi", "otlp", "query", "queues", "redrive", "topics",
     ].map { "test_\($0).py" } + [
         "conftest.py", "moto_server.py", "processes.py", "receiver.py", "schemathesis_hooks.py", "shop_processes.py",
         "workers.py",
@@ -150,7 +149,7 @@ let package = Package(
         shared("Telemetry", [httpClient, log, metrics, tracing, nio, lifecycle]),
         shared(
             "Persistence",
-            [grdb, metrics, tracing, .target(name: "CPostgreSQL", condition: .when(traits: [postgreSQL]))],
+            [grdb, grdbSQLite, metrics, tracing, .target(name: "CPostgreSQL", condition: .when(traits: [postgreSQL]))],
             testing: ["Telemetry"]),
         shared("Webhooks", [crypto, httpClient, nio]),
         shared("AWSSignature", [crypto]),

@@ -44,7 +44,11 @@ public final class SQLiteDatabase: Database {
         _ body: @escaping @Sendable (any Transaction) throws -> Value
     ) async throws -> Value {
         do {
-            return try await pool.read { connection in
+            // GRDB's own `read` would compile BEGIN and COMMIT anew each time.
+            return try await pool.unsafeRead { connection in
+                try connection.cachedStatement(sql: "BEGIN").run()
+                // What only reads has nothing to lose.
+                defer { try? connection.cachedStatement(sql: "COMMIT").run() }
                 let transaction = SQLiteTransaction(connection)
                 defer { transaction.end() }
                 return try body(transaction)
@@ -102,7 +106,7 @@ public final class SQLiteDatabase: Database {
         let started = ContinuousClock.now
         var outcomes: [@Sendable () -> Void] = []
         do {
-            try connection.cachedStatement(sql: "BEGIN IMMEDIATE").execute()
+            try connection.cachedStatement(sql: "BEGIN IMMEDIATE").run()
             do {
                 for write in group { outcomes.append(try run(write, on: connection)) }
             } catch  where group.count > 1 && connection.isInsideTransaction {
@@ -111,7 +115,7 @@ public final class SQLiteDatabase: Database {
                 outcomes = []
                 for write in group { outcomes.append(try runInSavepoint(write, on: connection)) }
             }
-            try connection.cachedStatement(sql: "COMMIT").execute()
+            try connection.cachedStatement(sql: "COMMIT").run()
             metrics.record(writes: group.count, duration: ContinuousClock.now - started)
         } catch {
             if connection.isInsideTransaction { try? connection.execute(sql: "ROLLBACK") }
@@ -137,10 +141,10 @@ public final class SQLiteDatabase: Database {
     /// - Returns: what to tell its caller after the commit.
     /// - Throws: only when SQLite has given up the transaction as a whole, as it does when the disk is full.
     private func runInSavepoint(_ write: PendingWrite, on connection: GRDB.Database) throws -> @Sendable () -> Void {
-        try connection.cachedStatement(sql: "SAVEPOINT one").execute()
+        try connection.cachedStatement(sql: "SAVEPOINT one").run()
         do {
             let succeed = try run(write, on: connection)
-            try connection.cachedStatement(sql: "RELEASE one").execute()
+            try connection.cachedStatement(sql: "RELEASE one").run()
             return succeed
         } catch {
             guard connection.isInsideTransaction else { throw error }
@@ -210,20 +214,12 @@ private final class SQLiteTransaction: Transaction {
     func execute(_ sql: SQL) throws -> Int {
         let connection = try open()
         let before = connection.totalChangesCount
-        try connection.cachedStatement(sql: sql.text).execute(arguments: sql.grdbArguments)
+        try connection.cachedStatement(sql: sql.text).run(sql.arguments)
         return connection.totalChangesCount - before
     }
 
     func rows(_ sql: SQL) throws -> [Row] {
-        let statement = try open().cachedStatement(sql: sql.text)
-        let columns = statement.columnNames
-        var rows: [Row] = []
-        let cursor = try GRDB.Row.fetchCursor(statement, arguments: sql.grdbArguments)
-        while let row = try cursor.next() {
-            rows.append(
-                Row(columns: columns, values: columns.indices.map { SQLValue(row[$0] as GRDB.DatabaseValue) }))
-        }
-        return rows
+        try open().cachedStatement(sql: sql.text).rows(sql.arguments)
     }
 
     func onCommit(_ action: @escaping @Sendable () -> Void) { commitActions.append(action) }
@@ -231,33 +227,6 @@ private final class SQLiteTransaction: Transaction {
     private func open() throws -> GRDB.Database {
         guard let connection else { throw DatabaseError.transactionIsOver }
         return connection
-    }
-}
-
-extension SQL {
-    fileprivate var grdbArguments: StatementArguments {
-        StatementArguments(
-            arguments.map { value -> GRDB.DatabaseValue in
-                switch value {
-                case .null: .null
-                case .integer(let integer): integer.databaseValue
-                case .real(let real): real.databaseValue
-                case .text(let text): text.databaseValue
-                case .blob(let blob): blob.databaseValue
-                }
-            })
-    }
-}
-
-extension SQLValue {
-    fileprivate init(_ value: GRDB.DatabaseValue) {
-        switch value.storage {
-        case .null: self = .null
-        case .int64(let integer): self = .integer(integer)
-        case .double(let real): self = .real(real)
-        case .string(let text): self = .text(text)
-        case .blob(let blob): self = .blob(blob)
-        }
     }
 }
 

@@ -22,7 +22,8 @@ import Testing
                     try transaction.row(
                         """
                         SELECT \(-7) AS whole, \(Int64.max) AS long, \(2.5) AS real, \("Zoë 🙂") AS text, \(true) AS yes,
-                            \(Data([0, 255])) AS data, \(date) AS date_ms, \(none.sqlValue) AS absent, \(Color.green) AS color
+                            \(Data([0, 255])) AS data, \(date) AS date_ms, \(none.sqlValue) AS absent, \(Color.green) AS color,
+                            \("") AS blank, \(Data()) AS empty
                         """))
                 #expect(try row.get("whole", as: Int.self) == -7)
                 #expect(try row.get("long", as: Int64.self) == .max)
@@ -36,6 +37,8 @@ import Testing
                 #expect(try row.get("absent", as: String?.self) == nil)
                 #expect(try row.get("text", as: String?.self) == "Zoë 🙂")
                 #expect(try row.get("color", as: Color.self) == .green)
+                #expect(try row.get("blank", as: String?.self) == "")
+                #expect(try row.get("empty", as: Data?.self) == Data())
             }
         }
     }
