@@ -1,3 +1,5 @@
+import Telemetry
+
 /// OTLP's `ExportTraceServiceRequest` in Protocol Buffers (opentelemetry-proto, `trace/v1/trace.proto` and
 /// `common/v1/common.proto`). Only what is shown is read; the rest is skipped, as the format has it.
 enum OTLPProtobuf {

@@ -17,7 +17,7 @@ struct PageRoutes: Sendable {
             self.name = name
             self.contentType = contentType
             self.bytes = ByteBuffer(bytes: bytes)
-            tag = "\"\(HexID.hex(SHA256.hash(data: bytes).prefix(8)))\""
+            tag = "\"\(HexID.hex(Array(SHA256.hash(data: bytes)).prefix(8)))\""
         }
     }
 

@@ -55,16 +55,25 @@ enum HexID {
     static func trace(_ text: String) -> String? { valid(text, digits: 32) }
     static func span(_ text: String) -> String? { valid(text, digits: 16) }
 
-    static func hex(_ bytes: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xf)]] }, as: UTF8.self)
+    static func hex(_ bytes: some Collection<UInt8>) -> String {
+        String(unsafeUninitializedCapacity: 2 * bytes.count) { text in
+            for (index, byte) in bytes.enumerated() {
+                text[2 * index] = digit(byte >> 4)
+                text[2 * index + 1] = digit(byte & 0xf)
+            }
+            return 2 * bytes.count
+        }
     }
 
     static func random(_ count: Int) -> String { hex((0..<count).map { _ in UInt8.random(in: 1 ... .max) }) }
 
     private static func valid(_ text: String, digits: Int) -> String? {
-        let isHex = text.utf8.count == digits && text.utf8.allSatisfy { UInt8($0).isHexDigit }
-        return isHex && text.contains { $0 != "0" } ? text.lowercased() : nil
+        let isHex = text.utf8.count == digits && text.utf8.allSatisfy(\.isHexDigit)
+        return isHex && text.utf8.contains { $0 != UInt8(ascii: "0") } ? text.lowercased() : nil
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Persistence
+import Telemetry
 
 /// The history of traces: all of the console's SQL. What is kept is bounded by number, room and age; what is over goes
 /// a trace at a time, the one that was silent for longest first, so that no order's timeline has holes.
@@ -46,12 +47,22 @@ struct TraceStore: Sendable {
                 status_message TEXT,
                 details TEXT NOT NULL,
                 PRIMARY KEY (trace_id, span_id))
-            """)
+            """),
+        // To add up all traces each time that something comes would cost more than what comes.
+        Migration(
+            "console-002",
+            """
+            CREATE TABLE totals (spans INTEGER NOT NULL, bytes INTEGER NOT NULL)
+            """,
+            """
+            INSERT INTO totals (spans, bytes)
+            SELECT COALESCE(SUM(span_count), 0), COALESCE(SUM(byte_count), 0) FROM traces
+            """),
     ]
 
     /// Adds what came. A sender that had no answer sends again; what is there already is left as it is.
     func add(_ spans: [SpanRecord], now: Date = Date()) async throws {
-        let rows = try spans.map { ($0, try Self.encode($0)) }
+        let rows = spans.map { ($0, SpanDetails($0).json) }
         try await database.write { transaction in
             var traces: [String: Addition] = [:]
             for (span, details) in rows {
@@ -68,6 +79,11 @@ struct TraceStore: Sendable {
                 if isNew { traces[span.traceID, default: Addition()].add(span, bytes: details.utf8.count) }
             }
             for (traceID, addition) in traces { try addition.write(to: traceID, at: now, in: transaction) }
+            try transaction.execute(
+                """
+                UPDATE totals SET spans = spans + \(traces.values.map(\.spans).reduce(0, +)),
+                    bytes = bytes + \(traces.values.map(\.bytes).reduce(0, +))
+                """)
             try prune(now: now, in: transaction)
         }
     }
@@ -142,15 +158,16 @@ extension TraceStore {
                 ORDER BY touched_at_ms LIMIT 1000
                 """
             ).map { try $0.get("trace_id") }, in: transaction)
-        var size = try Size(in: transaction)
-        guard size.spans > limits.spans || size.bytes > limits.bytes else { return }
+        guard let row = try transaction.row("SELECT spans, bytes FROM totals") else { return }
+        var (spans, bytes): (Int, Int) = (try row.get("spans"), try row.get("bytes"))
+        guard spans > limits.spans || bytes > limits.bytes else { return }
         var doomed: [String] = []
         let oldest = try transaction.rows(
             "SELECT trace_id, span_count, byte_count FROM traces ORDER BY touched_at_ms, trace_id")
-        for row in oldest where size.spans > limits.spans / 10 * 9 || size.bytes > limits.bytes / 10 * 9 {
+        for row in oldest where spans > limits.spans / 10 * 9 || bytes > limits.bytes / 10 * 9 {
             doomed.append(try row.get("trace_id"))
-            size.spans -= try row.get("span_count", as: Int.self)
-            size.bytes -= try row.get("byte_count", as: Int.self)
+            spans -= try row.get("span_count", as: Int.self)
+            bytes -= try row.get("byte_count", as: Int.self)
         }
         try remove(doomed, in: transaction)
     }
@@ -158,6 +175,12 @@ extension TraceStore {
     private func remove(_ traceIDs: [String], in transaction: any Transaction) throws {
         for start in stride(from: 0, to: traceIDs.count, by: 500) {
             let part = Array(traceIDs[start..<min(start + 500, traceIDs.count)])
+            try transaction.execute(
+                """
+                UPDATE totals SET
+                    spans = spans - (SELECT COALESCE(SUM(span_count), 0) FROM traces WHERE trace_id IN (\(list: part))),
+                    bytes = bytes - (SELECT COALESCE(SUM(byte_count), 0) FROM traces WHERE trace_id IN (\(list: part)))
+                """)
             try transaction.execute("DELETE FROM spans WHERE trace_id IN (\(list: part))")
             try transaction.execute("DELETE FROM traces WHERE trace_id IN (\(list: part))")
         }
@@ -167,10 +190,7 @@ extension TraceStore {
 extension TraceStore.Size {
     fileprivate init(in transaction: any Transaction) throws {
         let row = try transaction.row(
-            """
-            SELECT COUNT(*) AS traces, COALESCE(SUM(span_count), 0) AS spans, COALESCE(SUM(byte_count), 0) AS bytes
-            FROM traces
-            """)
+            "SELECT (SELECT COUNT(*) FROM traces) AS traces, spans, bytes FROM totals")
         traces = try row?.get("traces") ?? 0
         spans = try row?.get("spans") ?? 0
         bytes = try row?.get("bytes") ?? 0
@@ -183,8 +203,8 @@ extension TraceStore.Size {
 private struct Addition {
     private var correlationID: String?
     private var orderID: String?
-    private var spans = 0
-    private var bytes = 0
+    private(set) var spans = 0
+    private(set) var bytes = 0
 
     mutating func add(_ span: SpanRecord, bytes: Int) {
         correlationID = correlationID ?? span.correlationID
@@ -210,15 +230,63 @@ private struct Addition {
 }
 
 /// The part of a span that is only ever shown as a whole.
-private struct SpanDetails: Codable {
+private struct SpanDetails: Decodable {
     let attributes: [String: JSONValue]
     let events: [SpanRecord.Event]?
 }
 
-extension TraceStore {
-    private static func encode(_ span: SpanRecord) throws -> String {
-        let details = SpanDetails(attributes: span.attributes, events: span.events.isEmpty ? nil : span.events)
-        return String(decoding: try JSONEncoder().encode(details), as: UTF8.self)
+extension SpanDetails {
+    init(_ span: SpanRecord) {
+        self.init(attributes: span.attributes, events: span.events.isEmpty ? nil : span.events)
+    }
+
+    /// Written by hand, for there are thousands of them a second.
+    var json: String {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.key("attributes")
+            writer.value(.object(attributes))
+            guard let events else { return }
+            writer.key("events")
+            writer.array { writer in
+                for event in events {
+                    writer.object { writer in
+                        writer.key("name")
+                        writer.string(event.name)
+                        writer.key("nanoseconds")
+                        writer.literal(event.nanoseconds)
+                        writer.key("attributes")
+                        writer.value(.object(event.attributes))
+                    }
+                }
+            }
+        }
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func value(_ value: JSONValue) {
+        switch value {
+        case .null: literal("null")
+        case .bool(let truth): literal(truth)
+        case .integer(let number): literal(number)
+        // JSON has no number for these.
+        case .double(let number) where !number.isFinite: string("\(number)")
+        case .double(let number): literal(number)
+        case .string(let text): string(text)
+        case .array(let values):
+            array { writer in
+                for value in values { writer.value(value) }
+            }
+        case .object(let members):
+            object { writer in
+                for (name, value) in members {
+                    writer.key(name)
+                    writer.value(value)
+                }
+            }
+        }
     }
 }
 

@@ -44,8 +44,8 @@ public struct JSONLogHandler: LogHandler {
                 fields[Field.correlationID] = .string(id)
             }
             if let span = context.spanContext, fields[Field.traceID] == nil {
-                fields[Field.traceID] = .stringConvertible(span.traceID)
-                fields[Field.spanID] = .stringConvertible(span.spanID)
+                fields[Field.traceID] = .string(span.traceID.description)
+                fields[Field.spanID] = .string(span.spanID.description)
             }
         }
         if let error = event.error { fields[Field.error] = .string(String(describing: error)) }

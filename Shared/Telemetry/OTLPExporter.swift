@@ -6,7 +6,7 @@ import NIOCore
 public import ServiceLifecycle
 import Synchronization
 
-/// Sends spans to an OpenTelemetry receiver by OTLP/HTTP with JSON.
+/// Sends spans to an OpenTelemetry receiver by OTLP/HTTP with Protocol Buffers.
 ///
 /// A request only ever puts a span into a bounded buffer. This service sends them in batches, and tries again with
 /// backoff while the receiver is away; spans that find the buffer full meanwhile are dropped and counted in
@@ -179,7 +179,7 @@ extension HTTPClient {
     fileprivate func post(_ body: [UInt8], to url: String) async -> OTLPExporter.Answer {
         var request = HTTPClientRequest(url: url)
         request.method = .POST
-        request.headers.add(name: "content-type", value: "application/json")
+        request.headers.add(name: "content-type", value: "application/x-protobuf")
         request.body = .bytes(ByteBuffer(bytes: body))
         do {
             let response = try await self.execute(request, timeout: .seconds(5))

@@ -5,7 +5,7 @@ public struct TraceID: Hashable, Sendable, CustomStringConvertible {
     let high: UInt64
     let low: UInt64
 
-    /// 32 lowercase hexadecimal digits, as W3C Trace Context and OTLP's JSON write it.
+    /// 32 lowercase hexadecimal digits, as W3C Trace Context writes it.
     public var description: String { hexadecimal(self.high) + hexadecimal(self.low) }
 
     init?(hex: Substring) {
@@ -90,8 +90,13 @@ public struct SpanContext: Hashable, Sendable {
 }
 
 private func hexadecimal(_ value: UInt64) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+    String(unsafeUninitializedCapacity: 16) { digits in
+        for index in 0..<16 {
+            let digit = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * index)) & 0xf
+            digits[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+        }
+        return 16
+    }
 }
 
 /// Lowercase digits only and exactly so many: `UInt64(_:radix:)` alone would take "+1" and "AB".

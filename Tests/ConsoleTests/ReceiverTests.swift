@@ -93,35 +93,7 @@ import Tracing
     }
 }
 
-@Suite("Protocol Buffers' wire format") struct ProtobufReaderTests {
-    private func fields(_ bytes: [UInt8]) throws -> [Int: ProtobufReader.Value] {
-        var reader = ProtobufReader(bytes[...])
-        var fields: [Int: ProtobufReader.Value] = [:]
-        while let (number, value) = try reader.next() { fields[number] = value }
-        return fields
-    }
-
-    @Test("Each wire type that messages of today have is read") func types() throws {
-        // The examples of protobuf.dev's "Encoding".
-        #expect(try fields([0x08, 0x96, 0x01]) == [1: .varint(150)])
-        #expect(try fields([0x12, 0x02, 0x68, 0x69]) == [2: .bytes([0x68, 0x69])])
-        #expect(try fields([0x19, 1, 0, 0, 0, 0, 0, 0, 0x80]) == [3: .fixed64(0x8000_0000_0000_0001)])
-        #expect(try fields([0x25, 1, 2, 3, 4]) == [4: .fixed32(0x0403_0201)])
-        let most = [UInt8](repeating: 0xff, count: 9)
-        #expect(try fields([0x08] + most + [0x01]) == [1: .varint(.max)])
-    }
-
-    @Test(
-        "What ends too early, is too long or has a wire type that doesn't exist is malformed",
-        arguments: [
-            [0x08], [0x08, 0x80], [0x12, 0x05, 0x68], [0x19, 1, 2], [0x25, 1], [0x0b], [0x0e, 1], [0x00, 1],
-            [0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
-            [0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02],
-        ] as [[UInt8]])
-    func malformed(bytes: [UInt8]) {
-        #expect(throws: ProtobufReader.Malformed.self) { try fields(bytes) }
-    }
-
+@Suite("OTLP in Protocol Buffers") struct OTLPProtobufTests {
     @Test("Attributes that hold each other without end are refused") func depth() {
         var value: [UInt8] = []
         for _ in 0..<40 { value = [0x2a] + length(2 + value.count) + [0x0a] + length(value.count) + value }

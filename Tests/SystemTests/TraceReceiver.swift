@@ -13,8 +13,7 @@ final class TraceReceiver: Sendable {
         let router = Router()
         router.post("/v1/traces") { [spans] request, _ in
             let body = try await request.body.collect(upTo: 64 << 20)
-            let export = try JSONDecoder().decode(TraceExport.self, from: Data(body.readableBytesView))
-            for span in export.spans { spans.record(span) }
+            for span in try ReceivedSpan.all(in: body.readableBytesView) { spans.record(span) }
             return HTTPResponse.Status.ok
         }
         return Application(
@@ -70,53 +69,26 @@ struct Trace: Sendable {
     }
 }
 
-/// OTLP's JSON, as far as the tests look at it.
-private struct TraceExport: Decodable {
-    struct Attribute: Decodable {
-        struct Value: Decodable {
-            let stringValue: String?
-            let intValue: String?
-            let boolValue: Bool?
-        }
-
-        let key: String
-        let value: Value
-
-        var text: String? { value.stringValue ?? value.intValue ?? value.boolValue.map { "\($0)" } }
-    }
-
-    struct Resource: Decodable {
-        let attributes: [Attribute]
-    }
-
-    struct Span: Decodable {
-        let traceId: String
-        let spanId: String
-        let parentSpanId: String?
-        let name: String
-        let attributes: [Attribute]?
-    }
-
-    struct Scope: Decodable {
-        let spans: [Span]
-    }
-
-    struct ResourceSpans: Decodable {
-        let resource: Resource
-        let scopeSpans: [Scope]
-    }
-
-    let resourceSpans: [ResourceSpans]
-
-    var spans: [ReceivedSpan] {
-        resourceSpans.flatMap { part in
-            let service = part.resource.attributes.first { $0.key == "service.name" }?.text ?? ""
-            return part.scopeSpans.flatMap(\.spans).map { span in
-                let pairs = (span.attributes ?? []).compactMap { pair in pair.text.map { (pair.key, $0) } }
-                return ReceivedSpan(
-                    service: service, traceId: span.traceId, spanId: span.spanId, parentSpanId: span.parentSpanId,
-                    name: span.name, text: Dictionary(pairs, uniquingKeysWith: { $1 }))
+extension ReceivedSpan {
+    /// The spans of an `ExportTraceServiceRequest`, as far as the tests look at it.
+    static func all(in body: some Sequence<UInt8>) throws -> [ReceivedSpan] {
+        try ProtobufMessage(body).messages(1).flatMap { resource in
+            let service = try resource.messages(1).first.map { try attributes($0, field: 1) }?["service.name"] ?? ""
+            return try resource.messages(2, 2).map { span in
+                ReceivedSpan(
+                    service: service, traceId: span.hex(1) ?? "", spanId: span.hex(2) ?? "", parentSpanId: span.hex(4),
+                    name: span.text(5) ?? "", text: try attributes(span, field: 9))
             }
         }
+    }
+
+    private static func attributes(_ message: ProtobufMessage, field: Int) throws -> [String: String] {
+        let pairs = try message.messages(field).compactMap { pair -> (String, String)? in
+            guard let key = pair.text(1), let value = try pair.messages(2).first else { return nil }
+            let truth = value.number(2).map { $0 == 0 ? "false" : "true" }
+            let number = value.number(3).map { String(Int64(bitPattern: $0)) }
+            return (value.text(1) ?? truth ?? number).map { (key, $0) }
+        }
+        return Dictionary(pairs, uniquingKeysWith: { $1 })
     }
 }

@@ -1,7 +1,7 @@
-import Foundation
 import Logging
 import ServiceLifecycle
 import Synchronization
+import TestSupport
 import Testing
 import Tracing
 
@@ -22,7 +22,7 @@ struct OTLPExporterTests {
         }
 
         @Sendable func send(_ body: [UInt8]) async -> OTLPExporter.Answer {
-            self.sink.yield((try? OTLPExporterTests.spans(in: body).compactMap { $0["name"] as? String }) ?? [])
+            self.sink.yield((try? OTLPExporterTests.spans(in: body).compactMap { $0.text(5) }) ?? [])
             return self.answers.withLock { $0.isEmpty ? .accepted : $0.removeFirst() }
         }
     }
@@ -50,11 +50,8 @@ struct OTLPExporterTests {
         try await running
     }
 
-    private static func spans(in body: [UInt8]) throws -> [[String: Any]] {
-        let object = try #require(try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any])
-        let resource = try #require((object["resourceSpans"] as? [[String: Any]])?.first)
-        let scope = try #require((resource["scopeSpans"] as? [[String: Any]])?.first)
-        return try #require(scope["spans"] as? [[String: Any]])
+    private static func spans(in body: [UInt8]) throws -> [ProtobufMessage] {
+        try ProtobufMessage(body).messages(1, 2, 2)
     }
 
     @Test("sends what has ended")
@@ -126,7 +123,7 @@ struct OTLPExporterTests {
         #expect(self.metrics.text().contains("otlp_spans_dropped_total{reason=\"receiver_away_at_shutdown\"} 1\n"))
     }
 
-    @Test("is the JSON that OTLP specifies")
+    @Test("is the message that OTLP specifies")
     func shape() throws {
         let recorder = SpanRecorder()
         let tracer = ShopTracer(sinks: [recorder])
@@ -136,11 +133,13 @@ struct OTLPExporterTests {
         let span = tracer.startSpan("POST /orders", context: context, ofKind: .server)
         span.updateAttributes { attributes in
             attributes["int"] = 9_007_199_254_740_993
+            attributes["negative"] = -1
             attributes["double"] = 0.5
             attributes["nan"] = Double.nan
             attributes["truth"] = true
+            attributes["long"] = Self.long
             attributes["strings"] = ["a", "\"b\""]
-            attributes["ints"] = [1, 2]
+            attributes["ints"] = [Int64(1), 2]
         }
         span.addEvent(SpanEvent(name: "saved", attributes: ["rows": 2]))
         span.addLink(SpanLink(context: context, attributes: ["why": "batch"]))
@@ -149,38 +148,48 @@ struct OTLPExporterTests {
 
         let finished = try #require(recorder.spans.first)
         let body = OTLPEncoding(resource: [("service.name", "order")]).request([finished])
-        let json = try #require(try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any])
-        let resource = (json["resourceSpans"] as? [[String: Any]])?.first?["resource"] as? [String: Any]
-        let service = (resource?["attributes"] as? [[String: Any]])?.first
-        #expect(service?["key"] as? String == "service.name")
-        #expect((service?["value"] as? [String: Any])?["stringValue"] as? String == "order")
+        let resource = try Self.attributes(try #require(try ProtobufMessage(body).messages(1, 1).first), field: 1)
+        #expect(resource["service.name"]?.text(1) == "order")
 
-        let object = try #require(try Self.spans(in: body).first)
-        #expect(object["traceId"] as? String == "4bf92f3577b34da6a3ce929d0e0e4736")
-        #expect(object["spanId"] as? String == finished.spanContext.spanID.description)
-        #expect(object["parentSpanId"] as? String == "00f067aa0ba902b7")
-        #expect(object["traceState"] as? String == "a=b")
-        #expect(object["kind"] as? Int == 2)
-        #expect(object["startTimeUnixNano"] as? String == String(finished.startNanoseconds))
-        #expect(object["endTimeUnixNano"] as? String == String(finished.endNanoseconds))
-        #expect((object["status"] as? [String: Any])?["code"] as? Int == 2)
+        let message = try #require(try Self.spans(in: body).first)
+        #expect(message.hex(1) == "4bf92f3577b34da6a3ce929d0e0e4736")
+        #expect(message.hex(2) == finished.spanContext.spanID.description)
+        #expect(message.text(3) == "a=b")
+        #expect(message.hex(4) == "00f067aa0ba902b7")
+        #expect(message.text(5) == "POST /orders")
+        #expect(message.number(6) == 2)
+        #expect(message.number(7) == finished.startNanoseconds)
+        #expect(message.number(8) == finished.endNanoseconds)
+        let status = try #require(try message.messages(15).first)
+        #expect(status.number(3) == 2 && status.text(2) == "no")
 
-        let attributes = Dictionary(
-            uniqueKeysWithValues: try #require(object["attributes"] as? [[String: Any]]).map {
-                (try #require($0["key"] as? String), try #require($0["value"] as? [String: Any]))
+        let attributes = try Self.attributes(message, field: 9)
+        #expect(attributes["shop.correlation_id"]?.text(1) == "c-1")
+        #expect(attributes["int"]?.number(3) == 9_007_199_254_740_993)
+        #expect(attributes["negative"]?.number(3) == UInt64(bitPattern: -1))
+        #expect(attributes["double"]?.number(4) == (0.5).bitPattern)
+        #expect(attributes["nan"]?.number(4).map(Double.init(bitPattern:))?.isNaN == true)
+        #expect(attributes["truth"]?.number(2) == 1)
+        #expect(attributes["long"]?.text(1) == Self.long)
+        #expect(try attributes["strings"]?.messages(5, 1).map { $0.text(1) } == ["a", "\"b\""])
+        #expect(try attributes["ints"]?.messages(5, 1).map { $0.number(3) } == [1, 2])
+
+        let event = try #require(try message.messages(11).first)
+        #expect(event.text(2) == "saved")
+        #expect(event.number(1) == finished.events.first?.nanosecondsSinceEpoch)
+        #expect(try Self.attributes(event, field: 3)["rows"]?.number(3) == 2)
+        let link = try #require(try message.messages(13).first)
+        #expect(link.hex(1) == "4bf92f3577b34da6a3ce929d0e0e4736" && link.hex(2) == "00f067aa0ba902b7")
+        #expect(try Self.attributes(link, field: 4)["why"]?.text(1) == "batch")
+    }
+
+    /// So long that its length takes three bytes.
+    private static let long = String(repeating: "x", count: 20_000)
+
+    private static func attributes(_ message: ProtobufMessage, field: Int) throws -> [String: ProtobufMessage] {
+        Dictionary(
+            uniqueKeysWithValues: try message.messages(field).map { pair in
+                (try #require(pair.text(1)), try #require(try pair.messages(2).first))
             })
-        #expect(attributes["shop.correlation_id"]?["stringValue"] as? String == "c-1")
-        #expect(attributes["int"]?["intValue"] as? String == "9007199254740993")
-        #expect(attributes["double"]?["doubleValue"] as? Double == 0.5)
-        #expect(attributes["nan"]?["doubleValue"] as? String == "NaN")
-        #expect(attributes["truth"]?["boolValue"] as? Bool == true)
-        let strings = (attributes["strings"]?["arrayValue"] as? [String: [[String: String]]])?["values"]
-        #expect(strings == [["stringValue": "a"], ["stringValue": "\"b\""]])
-
-        let event = try #require((object["events"] as? [[String: Any]])?.first)
-        #expect(event["name"] as? String == "saved")
-        #expect(event["timeUnixNano"] is String)
-        let link = try #require((object["links"] as? [[String: Any]])?.first)
-        #expect(link["spanId"] as? String == "00f067aa0ba902b7")
     }
 }

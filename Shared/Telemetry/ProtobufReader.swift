@@ -1,6 +1,7 @@
 /// Reads the wire format of Protocol Buffers (protobuf.dev, "Encoding") field by field, without a copy.
-struct ProtobufReader {
-    enum Value: Equatable {
+public struct ProtobufReader {
+    /// What a field holds, by its wire type; only the message's definition tells more.
+    public enum Value: Equatable, Sendable {
         case varint(UInt64)
         case fixed64(UInt64)
         case fixed32(UInt32)
@@ -9,14 +10,18 @@ struct ProtobufReader {
     }
 
     /// The bytes are no message.
-    struct Malformed: Error {}
+    public struct Malformed: Error {
+        /// For those who find that a field isn't of the type that they know it by.
+        public init() {}
+    }
 
     private var rest: ArraySlice<UInt8>
 
-    init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
+    /// Reads a message from its first byte to its last.
+    public init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
 
     /// The next field; `nil` at the end of the message.
-    mutating func next() throws(Malformed) -> (number: Int, value: Value)? {
+    public mutating func next() throws(Malformed) -> (number: Int, value: Value)? {
         guard !rest.isEmpty else { return nil }
         let tag = try varint()
         let number = Int(truncatingIfNeeded: tag >> 3)
@@ -41,7 +46,9 @@ struct ProtobufReader {
 
     private mutating func littleEndian(_ count: Int) throws(Malformed) -> UInt64 {
         guard rest.count >= count else { throw Malformed() }
-        return take(count).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        var value: UInt64 = 0
+        for byte in take(count).reversed() { value = value << 8 | UInt64(byte) }
+        return value
     }
 
     private mutating func varint() throws(Malformed) -> UInt64 {
