@@ -39,6 +39,14 @@ struct Order: Equatable, Sendable {
             history: [Step(status: .placed, at: time)])
     }
 
+    /// Whether it is decided if the customer gets it; what is bought may still be given back.
+    var isSettled: Bool {
+        switch status {
+        case .placed, .reserved: false
+        case .confirmed, .shipped, .delivered, .cancelled, .refunded: true
+        }
+    }
+
     /// An order as it was stored.
     init(
         id: OrderID, customer: Customer, lines: [OrderLine], total: Money, paymentMethod: PaymentMethod,

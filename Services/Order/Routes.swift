@@ -71,18 +71,19 @@ extension Routes {
 extension Routes {
     private static let longestWaitSeconds = 30
 
-    /// The order as it is, or, with `If-None-Match` and `Prefer: wait=SECONDS` (RFC 7240), as soon as it has changed.
+    /// The order as it is, or, with `Prefer: wait=SECONDS` (RFC 7240), as soon as it isn't what `If-None-Match` names any
+    /// more, or, with `until=settled`, as soon as it is settled.
     @Sendable private func follow(request: Request, context: ShopRequestContext) async throws -> Response {
         let id = OrderID(rawValue: try context.pathParameter("id"))
-        let wait = Self.waitSeconds(request.headers[.prefer])
-        guard let known = request.headers[.ifNoneMatch] else { return try answer(try await find(id), nil) }
-        let deadline = ContinuousClock.now + .seconds(wait)
+        let known = request.headers[.ifNoneMatch]
+        let isUntilSettled = try Self.isUntilSettled(request)
+        let deadline = ContinuousClock.now + .seconds(Self.waitSeconds(request.headers[.prefer]))
         let order = try await context.cancelWhenAbandoned {
             try await store.changes.withTicket(for: id) { ticket in
                 while true {
                     let order = try await find(id)
-                    let isOver = ContinuousClock.now >= deadline || Task.isCancelled
-                    if order.eTag != known || isOver { return order }
+                    let isReached = isUntilSettled ? order.isSettled : order.eTag != known
+                    if isReached || ContinuousClock.now >= deadline || Task.isCancelled { return order }
                     await ticket.signal.wait(until: deadline, clock: ContinuousClock())
                 }
             }
@@ -104,6 +105,14 @@ extension Routes {
     private func answer(_ order: Order, _ known: String?) throws -> Response {
         if order.eTag == known { return Response(status: .notModified, headers: [.eTag: order.eTag]) }
         return try Response(json: OrderView(order), headers: [.eTag: order.eTag])
+    }
+
+    private static func isUntilSettled(_ request: Request) throws -> Bool {
+        guard let goal = request.queryParameter("until") else { return false }
+        guard goal == "settled" else {
+            throw Problem.invalid(field: "until", "An order can be waited for until=settled, and nothing else.")
+        }
+        return true
     }
 
     private static func waitSeconds(_ prefer: String?) -> Int {

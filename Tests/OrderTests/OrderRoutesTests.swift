@@ -83,6 +83,24 @@ import Webhooks
         }
     }
 
+    @Test("Who waits for the end of an order doesn't hear of what comes before it") func followToTheEnd() async throws {
+        try await withService { service in
+            let answer = try await service.post("/orders", Self.valid, headers: [.idempotencyKey: "key-1"])
+            let id = try JSONDecoder().decode(AcceptedOrder.self, from: answer.body).orderId
+            let path = "/orders/\(id)?until=settled"
+            #expect(try await service.get(path).headers[.eTag] == "\"1\"")
+            async let waiting = service.get(path, headers: [HTTPField.Name("Prefer")!: "wait=30"])
+            _ = try await service.harness.deliver(StockReserved(orderId: id))
+            #expect(try await service.get(path).headers[.eTag] == "\"2\"")
+            _ = try await service.postWebhook(try service.webhook(.succeeded, order: id), id: "msg_1")
+            let settled = try await waiting
+            #expect(settled.status == .ok && settled.headers[.eTag] == "\"3\"")
+            let other = try await service.get("/orders/\(id)?until=shipped")
+            #expect(other.status == .unprocessableContent)
+            #expect(try other.problemField() == "until")
+        }
+    }
+
     @Test("A webhook counts once and only with its signature") func webhook() async throws {
         try await withService { service in
             let answer = try await service.post("/orders", Self.valid, headers: [.idempotencyKey: "key-1"])

@@ -128,23 +128,19 @@ final class OrderLoad: Sendable {
         }
     }
 
-    /// Asks for each change of an order until it is settled or its time is over.
+    /// Waits until an order is settled or its time is over.
     private func follow(_ accepted: Accepted) async throws {
         var status = "placed"
-        var tag: String?
         // One that had to wait for its turn is looked at once, however late that is.
         repeat {
             do {
                 let left = accepted.due + limit - now
                 let wait = Duration.seconds(min(Self.longestWait.seconds, max(1, left.seconds.rounded(.up))))
-                guard let reading = try await followers.order(accepted.id, after: tag, wait: wait) else { continue }
-                tag = reading.tag
-                status = reading.order.status
-                if let ending = OrderLoadLedger.Ending(reading.order) {
+                let order = try await followers.order(accepted.id, settledWithin: wait)
+                status = order.status
+                if let ending = OrderLoadLedger.Ending(order) {
                     return state.withLock { $0.ledger.settled(accepted.entry, as: ending, at: now) }
                 }
-                // Without a tag there is no waiting at the other end.
-                if tag == nil { try await Task.sleep(for: Self.pause) }
             } catch let error as HTTP.Unreachable {
                 status = "nobody knows, for order does not answer: \(error.reason)"
                 try await Task.sleep(for: Self.pause)

@@ -8,11 +8,11 @@ struct QueueDepths: Equatable, Sendable {
     /// Reads the broker's `/metrics`, lines like `broker_queue_messages{queue="order"} 3`.
     init(metrics: String) {
         var queues: [String: Int] = [:]
-        for line in metrics.split(separator: "\n") {
-            guard let match = line.wholeMatch(of: #/(\w+)\{queue="([^"]*)"\} (\d+)/#), Self.parts.contains(match.1),
-                let count = Int(match.3)
-            else { continue }
-            queues[String(match.2), default: 0] += count
+        for line in metrics.split(separator: "\n") where Self.parts.contains(line.prefix { $0 != "{" }) {
+            guard let match = line.wholeMatch(of: #/\w+\{queue="([^"]*)"\} (\d+)/#), let count = Int(match.2) else {
+                continue
+            }
+            queues[String(match.1), default: 0] += count
         }
         self.queues = queues
     }

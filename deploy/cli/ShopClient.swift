@@ -84,6 +84,14 @@ struct ShopClient: Sendable {
         return Reading(order: try decode(answer, expecting: 200), tag: answer.header("ETag"))
     }
 
+    /// Waits until an order is settled; it isn't if the time was over first.
+    func order(_ id: String, settledWithin wait: Duration) async throws -> OrderAnswer {
+        let answer = try await http.get(
+            addresses.url(of: "order") + "/orders/\(id.escapedForURL)?until=settled",
+            headers: ["Prefer": "wait=\(Int(wait.seconds))"], timeout: wait + Self.patience)
+        return try decode(answer, expecting: 200)
+    }
+
     /// Asks what an order would cost.
     func quote(_ question: QuoteQuestion, mode: String) async throws -> QuoteAnswer {
         let answer = try await http.post(
