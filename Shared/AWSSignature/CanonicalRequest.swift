@@ -82,8 +82,9 @@ public struct CanonicalRequest: Sendable {
 }
 
 /// Percent-encoding as AWS wants it: everything but letters, digits, `-`, `.`, `_` and `~`, with capital digits.
-enum PercentEncoding {
-    static func append(_ bytes: some Sequence<UInt8>, to text: inout [UInt8]) {
+public enum PercentEncoding {
+    /// Appends bytes, encoded, to a text in UTF-8.
+    public static func append(_ bytes: some Sequence<UInt8>, to text: inout [UInt8]) {
         for byte in bytes {
             switch byte {
             case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),

@@ -68,6 +68,16 @@ public struct CloudEvent<Payload: MessagePayload>: Equatable, Sendable {
         self.data = data
     }
 
+    /// Reads the data of an event whose attributes have been read before.
+    /// - Parameter body: the whole event in JSON.
+    public init(attributes: EventAttributes, body: String) throws {
+        self.init(attributes: attributes, data: try ContractJSON.decode(DataMember.self, from: body).data)
+    }
+
+    private struct DataMember: Decodable {
+        let data: Payload
+    }
+
     /// The event's id.
     public var id: String { attributes.id }
 }

@@ -1,3 +1,4 @@
+import AWSSignature
 import AsyncHTTPClient
 import Foundation
 import NIOCore
@@ -17,6 +18,12 @@ public struct AWSError: Error, Equatable, CustomStringConvertible {
 struct AWSClient: Sendable {
     let http: HTTPClient
     let access: AWSAccess
+    private let signingKeys = SigningKeyCache()
+
+    init(http: HTTPClient, access: AWSAccess) {
+        self.http = http
+        self.access = access
+    }
 
     private static let largestAnswerBytes = 16 * 1024 * 1024
 
@@ -57,11 +64,16 @@ struct AWSClient: Sendable {
     private func query(
         _ service: String, version: String, _ action: String, _ parameters: [(String, String)]
     ) async throws -> XMLElement {
-        let form = ([("Action", action), ("Version", version)] + parameters)
-            .map { "\(Self.percentEncode($0.0))=\(Self.percentEncode($0.1))" }.joined(separator: "&")
+        var form: [UInt8] = []
+        for (name, value) in [("Action", action), ("Version", version)] + parameters {
+            if !form.isEmpty { form.append(UInt8(ascii: "&")) }
+            PercentEncoding.append(name.utf8, to: &form)
+            form.append(UInt8(ascii: "="))
+            PercentEncoding.append(value.utf8, to: &form)
+        }
         let answer = try await send(
             service: service, headers: ["content-type": "application/x-www-form-urlencoded; charset=utf-8"],
-            body: Data(form.utf8), timeout: .seconds(10))
+            body: Data(form), timeout: .seconds(10))
         let xml = XMLElement(parsing: String(decoding: answer.body, as: UTF8.self))
         guard answer.status == 200, let xml else {
             let error = xml?.first("Error")
@@ -95,7 +107,7 @@ struct AWSClient: Sendable {
         var headers = headers
         headers["host"] = Self.authority(of: endpoint)
         let credentials = try await access.credentials.credentials(over: http)
-        let signer = SigV4(credentials: credentials, region: access.region, service: service)
+        let signer = SigV4(credentials: credentials, region: access.region, service: service, keys: signingKeys)
         let signature = signer.sign(headers: headers, body: body, at: Date())
         var request = HTTPClientRequest(url: endpoint + "/")
         request.method = .POST
@@ -113,21 +125,5 @@ struct AWSClient: Sendable {
     private static func authority(of url: String) -> String {
         let rest = url.range(of: "://").map { url[$0.upperBound...] } ?? url[...]
         return String(rest.prefix { $0 != "/" })
-    }
-
-    private static func percentEncode(_ text: String) -> String {
-        var encoded = ""
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                encoded.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let hex = String(byte, radix: 16, uppercase: true)
-                encoded += hex.count == 1 ? "%0\(hex)" : "%\(hex)"
-            }
-        }
-        return encoded
     }
 }

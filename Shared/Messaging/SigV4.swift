@@ -9,6 +9,8 @@ struct SigV4 {
     let region: String
     /// The signing name of the service, `sqs` or `sns`.
     let service: String
+    /// Of the client whose requests these are.
+    var keys = SigningKeyCache()
 
     /// - Parameter headers: lower-case names, `host` among them.
     /// - Returns: the headers to add: `x-amz-date`, `authorization` and, with a session token, `x-amz-security-token`.
@@ -18,9 +20,8 @@ struct SigV4 {
         signed["x-amz-date"] = stamp
         signed["x-amz-security-token"] = credentials.sessionToken
         let sorted = signed.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
-        let key = SigningKey(
-            secretAccessKey: credentials.secretAccessKey, day: String(stamp.prefix(8)), region: region, service: service
-        )
+        let key = keys.key(
+            secretAccessKey: credentials.secretAccessKey, day: stamp.prefix(8), region: region, service: service)
         let signature = key.signature(of: CanonicalRequest(method: "POST", headers: sorted, body: body), stamp: stamp)
         let credential = "\(credentials.accessKeyID)/\(key.scope)"
         let signedHeaders = sorted.map(\.name).joined(separator: ";")

@@ -25,7 +25,7 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
 
     /// Performs an effect and returns what to write down about it.
     private typealias Performer =
-        @Sendable (EffectRow) async throws -> @Sendable (any Transaction) throws -> EffectVerdict
+        @Sendable (EffectRow, MessageContext) async throws -> @Sendable (any Transaction) throws -> EffectVerdict
 
     /// - Parameters:
     ///   - outbox: takes the messages that come of effects; `nil` where none do.
@@ -75,9 +75,9 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
         perform: @escaping @Sendable (_ effect: Kind, EffectAttempt) async throws -> Outcome,
         settle: @escaping @Sendable (Kind, Outcome, EffectAttempt, any Transaction) throws -> EffectVerdict
     ) {
-        performers[Kind.kind] = { row in
+        performers[Kind.kind] = { row, context in
             let effect: Kind = try ContractJSON.decode(from: row.payload)
-            let attempt = EffectAttempt(key: row.idempotencyKey, number: row.attempts + 1, context: row.context)
+            let attempt = EffectAttempt(key: row.idempotencyKey, number: row.attempts + 1, context: context)
             let outcome = try await perform(effect, attempt)
             return { try settle(effect, outcome, attempt, $0) }
         }
@@ -131,11 +131,13 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
     }
 
     private func work(on row: EffectRow) async {
-        await withSpan("perform \(row.kind)", context: row.context.serviceContext, ofKind: .client) { span in
+        let context = Result { try ContractJSON.decode(MessageContext.self, from: row.context) }
+        let serviceContext = (try? context.get().serviceContext) ?? .topLevel
+        await withSpan("perform \(row.kind)", context: serviceContext, ofKind: .client) { span in
             span.attributes["shop.effect.attempt"] = row.attempts + 1
             do {
                 guard let perform = performers[row.kind] else { throw UnknownEffect(kind: row.kind) }
-                let settle = try await perform(row)
+                let settle = try await perform(row, try context.get())
                 let context = MessageContext.current()
                 let verdict = try await database.write { transaction in
                     let verdict = try settle(transaction)

@@ -66,7 +66,9 @@ struct EffectRow: Sendable {
     let id: String
     let kind: String
     let payload: String
-    let context: MessageContext
+    /// A ``Messaging/MessageContext`` in JSON, which is read when it is needed: rows are looked at far more often than
+    /// worked on.
+    let context: String
     let attempts: Int
     let dueAt: Date
     let lane: String?
@@ -86,7 +88,7 @@ struct EffectRow: Sendable {
         return try rows.map { row in
             EffectRow(
                 id: try row.get("idempotency_key"), kind: try row.get("kind"), payload: try row.get("payload"),
-                context: try ContractJSON.decode(from: row.get("context")), attempts: try row.get("attempts"),
+                context: try row.get("context"), attempts: try row.get("attempts"),
                 dueAt: try row.get("due_at_ms"), lane: try row.get("lane"))
         }.filter { !busy.contains($0.id) }
     }

@@ -17,7 +17,7 @@ public struct MessageHandlers: Sendable {
     private let logger: Logger
     private var handlers: [String: Handler] = [:]
 
-    private typealias Handler = @Sendable (_ body: String, any Transaction) throws -> [OutgoingMessage]
+    private typealias Handler = @Sendable (IncomingEvent, any Transaction) throws -> [OutgoingMessage]
 
     /// - Parameter consumer: the name under which the inbox notes messages.
     public init(consumer: String, database: any Database, outbox: Outbox, logger: Logger) {
@@ -32,10 +32,10 @@ public struct MessageHandlers: Sendable {
         _ type: Payload.Type,
         _ handle: @escaping @Sendable (CloudEvent<Payload>, any Transaction) throws -> [OutgoingMessage]
     ) {
-        handlers[type.type] = { body, transaction in
+        handlers[type.type] = { incoming, transaction in
             let event: CloudEvent<Payload>
             do {
-                event = try ContractJSON.decode(from: body)
+                event = try CloudEvent(attributes: incoming.attributes, body: incoming.body)
             } catch {
                 throw Unprocessable("The message is no \(type.type): \(Self.reason(error)).")
             }
@@ -62,7 +62,7 @@ public struct MessageHandlers: Sendable {
             let context = MessageContext.current(causedBy: attributes)
             let isNew = try await database.write { transaction in
                 guard try Inbox.insert(attributes.id, consumer: consumer, in: transaction) else { return false }
-                try outbox.append(try handler(event.body, transaction), context: context, in: transaction)
+                try outbox.append(try handler(event, transaction), context: context, in: transaction)
                 return true
             }
             if !isNew {

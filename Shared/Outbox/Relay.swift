@@ -72,21 +72,18 @@ public struct Relay<WaitClock: Clock<Duration>>: Service {
 
     /// The oldest rows. Says how many there are.
     @discardableResult
-    private func look(atMost limit: Int) async throws -> [OutboxRow] {
+    private func look(atMost limit: Int) async throws -> (oldest: [OutboxRow], count: Int64) {
         let (rows, count) = try await database.read { transaction in
             (try OutboxRow.oldest(limit, in: transaction), try OutboxRow.count(in: transaction))
         }
-        Gauge(label: "outbox.depth").record(count)
-        Gauge(label: "outbox.oldest_age_seconds").record(
-            rows.first.map { max(0, -$0.createdAt.timeIntervalSinceNow) } ?? 0)
-        return rows
+        note(count, oldest: rows.first)
+        return (rows, count)
     }
 
-    /// - Returns: whether the outbox was seen empty.
+    /// - Returns: whether nothing is left of what was there.
     /// - Throws: if any message could not be handed over.
     private func sendPage() async throws -> Bool {
-        let rows = try await look(atMost: Self.page)
-        if rows.isEmpty { return true }
+        let (rows, count) = try await look(atMost: Self.page)
         let plan = RelayPlan(rows)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for batch in plan.batches { group.addTask { try await send(batch) } }
@@ -97,7 +94,16 @@ public struct Relay<WaitClock: Clock<Duration>>: Service {
             }
             if let failure { throw failure }
         }
-        return false
+        // What has come meanwhile has raised the signal, so there is no need to look whether it is empty now.
+        let isDone = plan.rowCount == count
+        if isDone { note(0, oldest: nil) }
+        return isDone
+    }
+
+    private func note(_ depth: Int64, oldest: OutboxRow?) {
+        Gauge(label: "outbox.depth").record(depth)
+        Gauge(label: "outbox.oldest_age_seconds").record(
+            oldest.map { max(0, -$0.createdAt.timeIntervalSinceNow) } ?? 0)
     }
 
     private func send(_ batch: RelayPlan.Batch) async throws {

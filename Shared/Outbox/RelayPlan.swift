@@ -12,6 +12,9 @@ struct RelayPlan: Equatable {
     /// Batches that may be sent side by side.
     private(set) var batches: [Batch] = []
 
+    /// How many rows are in it.
+    var rowCount: Int64 { batches.reduce(0) { $0 + Int64($1.rows.count) } }
+
     /// SNS and SQS take 10 messages in a call, SNS 262,144 bytes in all; attributes need some of them.
     private static let mostRows = 10
     private static let mostBytes = 240_000
