@@ -100,5 +100,6 @@ build_release() {
     (cd "$root" && swift build -c release --scratch-path "$build" --product "$program" \
       ${traits[@]+"${traits[@]}"} ${options[@]+"${options[@]}"}) >&2
   done
-  [[ -n $only ]] || mv "$draft" "$stamp"
+  # Whoever builds at the same time makes the stamp of the same draft.
+  [[ -n $only || ! -e $draft && -e $stamp ]] || mv "$draft" "$stamp"
 }
