@@ -8,6 +8,7 @@ public final class AWSTransport: MessageTransport {
     let client: AWSClient
     private let channels: ChannelSetup
     private let names = Mutex(Names())
+    private let acknowledgements = Mutex<[Queue: Acknowledgements]>([:])
 
     /// What the broker called the channels when they were made.
     private struct Names {
@@ -35,7 +36,7 @@ public final class AWSTransport: MessageTransport {
     }
 
     private func send(_ messages: [OutboundMessage], to queue: Queue) async throws -> [SendRefusal?] {
-        let output: SQS.SendMessageBatch.Output
+        let output: SQS.BatchOutput
         do {
             output = try await client.sqs(
                 "SendMessageBatch",
@@ -51,13 +52,7 @@ public final class AWSTransport: MessageTransport {
             forget(queue)
             throw error
         }
-        let accepted = Set((output.Successful ?? []).map(\.Id))
-        let failed = Dictionary(
-            (output.Failed ?? []).map { ($0.Id, SendRefusal(code: $0.Code, message: $0.Message ?? "")) },
-            uniquingKeysWith: { first, _ in first })
-        return messages.indices.map { index in
-            accepted.contains("\(index)") ? nil : failed["\(index)"] ?? .missingFromAnswer
-        }
+        return output.refusals(of: messages.count)
     }
 
     private func publish(_ messages: [OutboundMessage], on topic: Topic) async throws -> [SendRefusal?] {
@@ -106,9 +101,21 @@ public final class AWSTransport: MessageTransport {
     }
 
     public func acknowledge(_ message: InboundMessage, on queue: Queue) async throws {
-        let _: SQS.Nothing = try await client.sqs(
-            "DeleteMessage",
-            SQS.DeleteMessage(QueueUrl: try await url(of: queue), ReceiptHandle: message.receiptHandle))
+        let acknowledgements = acknowledgements.withLock { all in
+            let known = all[queue] ?? Acknowledgements()
+            all[queue] = known
+            return known
+        }
+        try await acknowledgements.add(message.receiptHandle) { try await self.remove($0, from: queue) }
+    }
+
+    private func remove(_ receipts: [String], from queue: Queue) async throws -> [SendRefusal?] {
+        let output: SQS.BatchOutput = try await client.sqs(
+            "DeleteMessageBatch",
+            SQS.DeleteMessageBatch(
+                QueueUrl: try await url(of: queue),
+                Entries: receipts.enumerated().map { .init(Id: "\($0)", ReceiptHandle: $1) }))
+        return output.refusals(of: receipts.count)
     }
 
     public func changeVisibility(of message: InboundMessage, on queue: Queue, to delay: Duration) async throws {
@@ -284,6 +291,17 @@ extension AWSTransport {
 extension AWSError {
     /// Whether the error is that there is no such queue, by the name that it has in either protocol of SQS.
     var isNonExistentQueue: Bool { code == "AWS.SimpleQueueService.NonExistentQueue" || code == "QueueDoesNotExist" }
+}
+
+extension SQS.BatchOutput {
+    /// What became of a batch whose entries are called by their numbers: for each why it was refused, or `nil`.
+    fileprivate func refusals(of count: Int) -> [SendRefusal?] {
+        let accepted = Set((Successful ?? []).map(\.Id))
+        let failed = Dictionary(
+            (Failed ?? []).map { ($0.Id, SendRefusal(code: $0.Code, message: $0.Message ?? "")) },
+            uniquingKeysWith: { first, _ in first })
+        return (0..<count).map { accepted.contains("\($0)") ? nil : failed["\($0)"] ?? .missingFromAnswer }
+    }
 }
 
 extension SendRefusal {

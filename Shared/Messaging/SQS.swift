@@ -68,11 +68,12 @@ enum SQS {
             let DelaySeconds: Int?
             let MessageAttributes: [String: Attribute]
         }
+    }
 
-        struct Output: Decodable {
-            let Successful: [Success]?
-            let Failed: [Failure]?
-        }
+    /// The answer to a batch of any kind.
+    struct BatchOutput: Decodable {
+        let Successful: [Success]?
+        let Failed: [Failure]?
 
         struct Success: Decodable {
             let Id: String
@@ -106,9 +107,14 @@ enum SQS {
         }
     }
 
-    struct DeleteMessage: Encodable, Sendable {
+    struct DeleteMessageBatch: Encodable, Sendable {
         let QueueUrl: String
-        let ReceiptHandle: String
+        let Entries: [Entry]
+
+        struct Entry: Encodable, Sendable {
+            let Id: String
+            let ReceiptHandle: String
+        }
     }
 
     struct ChangeMessageVisibility: Encodable, Sendable {
