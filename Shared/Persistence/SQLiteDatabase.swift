@@ -47,12 +47,21 @@ public final class SQLiteDatabase: Database {
             // GRDB's own `read` would compile BEGIN and COMMIT anew each time.
             return try await pool.unsafeRead { connection in
                 try connection.cachedStatement(sql: "BEGIN").run()
-                // What only reads has nothing to lose.
-                defer { try? connection.cachedStatement(sql: "COMMIT").run() }
+                defer {
+                    do {
+                        try connection.cachedStatement(sql: "COMMIT").run()
+                    } catch {
+                        // Interrupted, too. What only reads has nothing to lose.
+                        try? connection.rollback()
+                    }
+                }
                 let transaction = SQLiteTransaction(connection)
                 defer { transaction.end() }
                 return try body(transaction)
             }
+        } catch let error as GRDB.DatabaseError where error.resultCode == .SQLITE_INTERRUPT {
+            // GRDB interrupts a read whose task was cancelled, and nothing else.
+            throw CancellationError()
         } catch let error as GRDB.DatabaseError {
             throw DatabaseError(error)
         }

@@ -22,6 +22,30 @@ import Testing
         }
     }
 
+    @Test("A read is cut off when nobody waits for it any more, and its connection is good for the next one")
+    func interruptedRead() async throws {
+        try await withSQLite([]) { database in
+            // More often than there are connections, and as soon as it has begun, whatever it is about to do then.
+            for _ in 1...50 {
+                let (begun, begin) = AsyncStream<Void>.makeStream()
+                let read = Task {
+                    try await database.read { transaction in
+                        begin.finish()
+                        _ = try transaction.rows(
+                            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT MAX(i) FROM n")
+                    }
+                }
+                for await _ in begun {}
+                read.cancel()
+                await #expect(throws: CancellationError.self) { try await read.value }
+            }
+            for _ in 1...4 {
+                let row = try await database.read { try $0.row("SELECT 1 AS one") }
+                #expect(try row?.get("one") == 1)
+            }
+        }
+    }
+
     @Test("Commits are measured: how many writes shared each, and how long each took") func metrics() async throws {
         let registry = PrometheusRegistry()
         func value(_ name: String) throws -> Int {
