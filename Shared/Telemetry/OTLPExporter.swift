@@ -26,8 +26,9 @@ public final class OTLPExporter: Service, SpanSink {
     typealias Send = @Sendable ([UInt8]) async -> Answer
 
     struct Timing: Sendable {
-        /// How long the first span waits for company. At this and 4,096 spans it takes 20,000 a second to overflow.
-        var linger = Duration.milliseconds(200)
+        /// How long the first span waits for company: a small batch costs the receiver nearly as much as a large one. At
+        /// this and 4,096 spans it takes 8,000 a second to overflow.
+        var linger = Duration.milliseconds(500)
         /// How long graceful shutdown may take.
         var flush = Duration.seconds(2)
         /// How long to wait before the second attempt; it doubles each time up to `longestPause`.

@@ -30,7 +30,7 @@ struct LoadOrdersCommand: AsyncParsableCommand {
     var count: Int?
 
     @Option(help: ArgumentHelp("How long an order may take to be settled.", valueName: "time"))
-    var settleWithin = TimeSpan(seconds: 30)
+    var settleWithin = TimeSpan(seconds: 60)
 
     @Flag(help: "Print the result as one JSON object.")
     var json = false

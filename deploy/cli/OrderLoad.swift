@@ -8,7 +8,7 @@ final class OrderLoad: Sendable {
     /// Orders that are followed at once, each with a request of its own. Those accepted after them wait for their turn,
     /// which doesn't show as long as orders are settled roughly in the order in which they came.
     static let followedAtOnce = 512
-    private static let longestWait = Duration.seconds(10)
+    private static let longestWait = Duration.seconds(30)
     private static let pause = Duration.milliseconds(100)
 
     /// Places orders.
