@@ -90,13 +90,18 @@ public struct AWSCredentialsError: Error, Equatable, CustomStringConvertible {
 /// Has the credentials of a source, and gets new ones before they expire.
 public final class AWSCredentialProvider: Sendable {
     private let source: AWSCredentialSource
+    private let patience: Duration
     private let current = Mutex<AWSCredentials?>(nil)
 
     /// New ones are asked for so long before the old ones end.
     private static let margin: TimeInterval = 300
 
     /// Has none yet.
-    public init(_ source: AWSCredentialSource) { self.source = source }
+    /// - Parameter patience: how long who lends them may take for an answer.
+    public init(_ source: AWSCredentialSource, patience: Duration = .seconds(5)) {
+        self.source = source
+        self.patience = patience
+    }
 
     /// Those that are valid now. When several ask at the moment of a change, each may get new ones, which does no harm.
     func credentials(over http: HTTPClient, now: Date = Date()) async throws -> AWSCredentials {
@@ -144,7 +149,7 @@ public final class AWSCredentialProvider: Sendable {
         var request = question
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         do {
-            let response = try await http.execute(request, timeout: .seconds(5))
+            let response = try await http.execute(request, timeout: TimeAmount(patience))
             let body = Data((try await response.body.collect(upTo: 1 << 16)).readableBytesView)
             if response.status == .ok { return body }
             throw AWSCredentialsError("it answered \(response.status.code)")

@@ -70,7 +70,7 @@ import Testing
     @Test("A machine's role is asked for with a token (IMDSv2), and again five minutes before its keys end")
     func instance() async throws {
         try await RoleServer.run { server in
-            let provider = AWSCredentialProvider(.instance(endpoint: server.url))
+            let provider = AWSCredentialProvider(.instance(endpoint: server.url), patience: .seconds(50))
             let start = Date(timeIntervalSince1970: 1_800_000_000)
             server.lend(until: start + 3600)
             let first = try await provider.credentials(over: server.client, now: start)
@@ -83,7 +83,7 @@ import Testing
 
     @Test("When new keys can't be had, the old ones are good until they end") func outage() async throws {
         try await RoleServer.run { server in
-            let provider = AWSCredentialProvider(.instance(endpoint: server.url))
+            let provider = AWSCredentialProvider(.instance(endpoint: server.url), patience: .seconds(50))
             let start = Date(timeIntervalSince1970: 1_800_000_000)
             server.lend(until: start + 3600)
             let first = try await provider.credentials(over: server.client, now: start)
@@ -106,7 +106,8 @@ import Testing
                 server.lend(until: .distantFuture)
                 let source = AWSCredentialSource.container(
                     url: server.url + "/container", token: nil, tokenFile: file.path)
-                let lent = try await AWSCredentialProvider(source).credentials(over: server.client)
+                let lent = try await AWSCredentialProvider(source, patience: .seconds(50))
+                    .credentials(over: server.client)
                 #expect(lent.accessKeyID == "key-1")
             }
         }
