@@ -27,11 +27,10 @@ import Testing
         let endless: SQL =
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT MAX(i) AS one FROM n"
         try await withSQLite([]) { database in
-            for _ in 1...3 {
-                await #expect(throws: CancellationError.self) { try await Self.readCutOff(endless, in: database) }
-            }
+            // It takes a core until it is cut off, which is late when all tests run at once.
+            await #expect(throws: CancellationError.self) { try await Self.readCutOff(endless, in: database) }
             // These are cut off anywhere, or come to their end before.
-            for _ in 1...500 { try? await Self.readCutOff("SELECT 1 AS one", in: database) }
+            for _ in 1...20 { try? await Self.readCutOff("SELECT 1 AS one", in: database) }
             for _ in 1...4 {
                 let row = try await database.read { try $0.row("SELECT 1 AS one") }
                 #expect(try row?.get("one") == 1)
