@@ -1,3 +1,5 @@
+import Telemetry
+
 /// Any JSON: what spans have as attributes, and what is passed on as it came.
 enum JSONValue: Equatable, Sendable {
     case null
@@ -62,6 +64,31 @@ extension JSONValue: Codable {
         case .string(let value): try container.encode(value)
         case .array(let values): try container.encode(values)
         case .object(let members): try container.encode(members)
+        }
+    }
+}
+
+extension JSONWriter {
+    mutating func value(_ value: JSONValue) {
+        switch value {
+        case .null: literal("null")
+        case .bool(let truth): literal(truth)
+        case .integer(let number): literal(number)
+        // JSON has no number for these.
+        case .double(let number) where !number.isFinite: string("\(number)")
+        case .double(let number): literal(number)
+        case .string(let text): string(text)
+        case .array(let values):
+            array { writer in
+                for value in values { writer.value(value) }
+            }
+        case .object(let members):
+            object { writer in
+                for (name, value) in members {
+                    writer.key(name)
+                    writer.value(value)
+                }
+            }
         }
     }
 }

@@ -265,31 +265,6 @@ extension SpanDetails {
     }
 }
 
-extension JSONWriter {
-    fileprivate mutating func value(_ value: JSONValue) {
-        switch value {
-        case .null: literal("null")
-        case .bool(let truth): literal(truth)
-        case .integer(let number): literal(number)
-        // JSON has no number for these.
-        case .double(let number) where !number.isFinite: string("\(number)")
-        case .double(let number): literal(number)
-        case .string(let text): string(text)
-        case .array(let values):
-            array { writer in
-                for value in values { writer.value(value) }
-            }
-        case .object(let members):
-            object { writer in
-                for (name, value) in members {
-                    writer.key(name)
-                    writer.value(value)
-                }
-            }
-        }
-    }
-}
-
 extension SpanRecord {
     fileprivate init(_ row: Row) throws {
         let details = try JSONDecoder().decode(

@@ -8,7 +8,8 @@ import ServiceLifecycle
 import Tracing
 
 /// Sends what is in the outbox, in order per partition key, and removes a row once the broker has it on disk. It wakes
-/// on commit, of whichever process. A crash between sending and removing sends a message twice, which its consumers recognise by its id.
+/// on commit, of whichever process. A crash between sending and removing sends a message twice, which its consumers
+/// recognise by its id.
 ///
 /// Of the relays of several processes one works at a time. Should two do so for a moment, because one has lost its turn
 /// and doesn't know yet, then messages are sent twice, but no key's out of their order: each sends only the oldest row of

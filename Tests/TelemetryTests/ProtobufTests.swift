@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test("What is written is what is read, whatever its length") func roundTrip() throws {
-        for count in [0, 1, 127, 128, 16_383, 16_384] {
+        for count in [0, 1, 125, 126, 127, 128, 16_379, 16_380, 16_383, 16_384] {
             var writer = ProtobufWriter()
             writer.message(1) { outer in
                 outer.message(2) { $0.string(3, String(repeating: "x", count: count)) }
