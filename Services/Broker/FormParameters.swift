@@ -26,9 +26,9 @@ struct FormParameters: Sendable {
         var start = 0
         while start < form.count {
             let rest = UnsafeBufferPointer(rebasing: form[start...])
-            let pair = UnsafeBufferPointer(rebasing: rest[..<(rest.firstIndex(of: UInt8(ascii: "&")) ?? rest.count)])
+            let pair = UnsafeBufferPointer(rebasing: rest[..<rest.offset(of: UInt8(ascii: "&"))])
             start += pair.count + 1
-            let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.count
+            let equals = pair.offset(of: UInt8(ascii: "="))
             guard equals > 0 else { continue }
             guard let name = decode(UnsafeBufferPointer(rebasing: pair[..<equals])),
                 let value = decode(UnsafeBufferPointer(rebasing: pair[equals...].dropFirst()))
@@ -112,25 +112,27 @@ struct FormParameters: Sendable {
 
     /// - Returns: `nil` if it isn't percent-encoded UTF-8.
     private static func decode(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bytes.count) { decoded in
+        guard bytes.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else {
+            return String(validUTF8: bytes)
+        }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bytes.count) { decoded in
             var count = 0
             var index = 0
             while index < bytes.count {
                 var byte = bytes[index]
-                if byte == UInt8(ascii: "+") {
-                    byte = UInt8(ascii: " ")
-                } else if byte == UInt8(ascii: "%") {
-                    guard index + 2 < bytes.count, let high = bytes[index + 1].hexDigit,
-                        let low = bytes[index + 2].hexDigit
+                index += 1
+                if byte == UInt8(ascii: "%") {
+                    guard index + 1 < bytes.count, let high = bytes[index].hexDigit, let low = bytes[index + 1].hexDigit
                     else { return nil }
                     byte = high << 4 | low
                     index += 2
+                } else if byte == UInt8(ascii: "+") {
+                    byte = UInt8(ascii: " ")
                 }
                 decoded[count] = byte
                 count += 1
-                index += 1
             }
-            return String(validating: decoded[..<count], as: UTF8.self)
+            return String(validUTF8: UnsafeBufferPointer(rebasing: decoded[..<count]))
         }
     }
 }
@@ -151,6 +153,14 @@ extension Substring.UTF8View {
         guard let number = Int(Substring(digits)) else { return nil }
         self = self[digits.endIndex...].dropFirst()
         return number
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// Where a byte is first; the end if it isn't there.
+    fileprivate func offset(of byte: UInt8) -> Int {
+        guard let start = baseAddress, let found = memchr(start, Int32(byte), count) else { return count }
+        return UnsafeRawPointer(found) - UnsafeRawPointer(start)
     }
 }
 

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Reads JSON text (RFC 8259) from its first byte to its last, value by value, without a tree in between: a request is
 /// read in one pass, and nothing is kept of what nobody asks for.
 ///
@@ -138,7 +140,8 @@ struct JSONReader {
         while index < bytes.count {
             switch bytes[index] {
             case UInt8(ascii: "\""):
-                guard let text = String(validating: bytes[start..<index], as: UTF8.self) else { throw malformed }
+                let text = String(validUTF8: UnsafeBufferPointer(rebasing: bytes[start..<index]))
+                guard let text else { throw malformed }
                 index += 1
                 return text
             case UInt8(ascii: "\\"): return try escapedString(from: start)
@@ -157,7 +160,7 @@ struct JSONReader {
             index += 1
             switch byte {
             case UInt8(ascii: "\""):
-                guard let text = String(validating: text, as: UTF8.self) else { throw malformed }
+                guard let text = text.withUnsafeBufferPointer({ String(validUTF8: $0) }) else { throw malformed }
                 return text
             case UInt8(ascii: "\\"): try escape(into: &text)
             case 0..<0x20: throw malformed
@@ -264,5 +267,20 @@ extension UInt8 {
         case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
         default: nil
         }
+    }
+}
+
+extension String {
+    /// A text in UTF-8; `nil` if the bytes are none. The standard library's initializer that validates is there for any
+    /// encoding, and looks up its types anew for each text.
+    init?(validUTF8 bytes: UnsafeBufferPointer<UInt8>) {
+        self.init(decoding: bytes, as: UTF8.self)
+        // What isn't UTF-8 was replaced.
+        let isSame = utf8.withContiguousStorageIfAvailable { text in
+            guard text.count == bytes.count else { return false }
+            guard let own = text.baseAddress, let given = bytes.baseAddress else { return true }
+            return memcmp(own, given, text.count) == 0
+        }
+        guard isSame == true else { return nil }
     }
 }

@@ -87,29 +87,46 @@ struct JSONWriter: Sendable {
         var value = value
         bytes.append(UInt8(ascii: "\""))
         value.withUTF8 { text in
-            var start = 0
-            for (index, byte) in text.enumerated()
-            where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-                bytes.append(contentsOf: text[start..<index])
-                escape(byte)
-                start = index + 1
+            // A loop that can't end early looks at many bytes at a time.
+            var special = 0
+            for byte in text where Self.mustBeEscaped(byte) { special += 1 }
+            if special == 0 { return bytes.append(contentsOf: text) }
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: text.count + 5 * special) { escaped in
+                var count = 0
+                for byte in text {
+                    if Self.mustBeEscaped(byte) {
+                        Self.escape(byte, into: escaped, &count)
+                    } else {
+                        escaped[count] = byte
+                        count += 1
+                    }
+                }
+                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: escaped[..<count]))
             }
-            bytes.append(contentsOf: text[start...])
         }
         bytes.append(UInt8(ascii: "\""))
     }
 
-    private mutating func escape(_ byte: UInt8) {
-        bytes.append(UInt8(ascii: "\\"))
+    private static func mustBeEscaped(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    /// Writes up to six bytes.
+    private static func escape(_ byte: UInt8, into text: UnsafeMutableBufferPointer<UInt8>, _ count: inout Int) {
+        func append(_ byte: UInt8) {
+            text[count] = byte
+            count += 1
+        }
+        append(UInt8(ascii: "\\"))
         switch byte {
-        case 0x0A: bytes.append(UInt8(ascii: "n"))
-        case 0x0D: bytes.append(UInt8(ascii: "r"))
-        case 0x09: bytes.append(UInt8(ascii: "t"))
+        case 0x0A: append(UInt8(ascii: "n"))
+        case 0x0D: append(UInt8(ascii: "r"))
+        case 0x09: append(UInt8(ascii: "t"))
         case 0..<0x20:
-            bytes.append(contentsOf: "u00".utf8)
-            bytes.append(contentsOf: byte < 0x10 ? "0".utf8 : "1".utf8)
-            bytes.append(contentsOf: String(byte & 15, radix: 16).utf8)
-        default: bytes.append(byte)
+            for digit in "u00".utf8 { append(digit) }
+            append(byte < 0x10 ? UInt8(ascii: "0") : UInt8(ascii: "1"))
+            append(byte & 15 < 10 ? UInt8(ascii: "0") + byte & 15 : UInt8(ascii: "a") + byte & 15 - 10)
+        default: append(byte)
         }
     }
 }

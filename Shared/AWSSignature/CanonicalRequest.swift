@@ -150,13 +150,15 @@ extension UInt8 {
 
 extension [UInt8] {
     /// Lower-case digits.
-    mutating func append(hexOf bytes: some Sequence<UInt8>) {
+    mutating func append(hexOf digest: some ContiguousBytes) {
         func digit(_ value: UInt8) -> UInt8 {
             value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
         }
-        for byte in bytes {
-            append(digit(byte >> 4))
-            append(digit(byte & 0x0F))
+        digest.withUnsafeBytes { bytes in
+            for byte in bytes {
+                append(digit(byte >> 4))
+                append(digit(byte & 0x0F))
+            }
         }
     }
 }

@@ -68,6 +68,15 @@ struct WireFormatTests {
         #expect(throws: AWSError.self) { try FormParameters(parsing: many.utf8) }
     }
 
+    @Test func textsInJSON() throws {
+        let ascii = String(String.UnicodeScalarView((0...127).map { (byte: UInt8) in Unicode.Scalar(byte) }))
+        for text in ["", "plain", ascii + "é☃𝄞", String(repeating: "\u{1F}", count: 5000)] {
+            var json = JSONWriter()
+            json.string(text)
+            #expect(try JSONDecoder().decode(String.self, from: Data(json.bytes)) == text)
+        }
+    }
+
     @Test func messageText() throws {
         try MessageText.check("tab\t line\r\n ☃ 𝄞 \u{FFFD}", "it")
         for text in ["\u{0}", "\u{1F}", "\u{FFFE}", "a\u{FFFF}"] {
