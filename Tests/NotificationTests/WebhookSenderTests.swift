@@ -96,7 +96,7 @@ import Webhooks
                 // More than may be on their way at once, so that they would take all places if they could.
                 let count = WebhookSender.concurrency + 1
                 for number in 1...count { try await service.happen(OrderID(rawValue: "order-\(number)")) }
-                try await service.sending(timeout: .seconds(30)) {
+                try await service.sending(timeout: .seconds(600)) {
                     // All of them, while not one of the other's has had an answer.
                     _ = try await service.settled(of: quick.id, count)
                     #expect(receiver.all(at: "/hanging").count <= WebhookSender.perEndpoint)
