@@ -149,7 +149,10 @@ let package = Package(
         shared("Telemetry", [httpClient, log, metrics, tracing, nio, lifecycle]),
         shared(
             "Persistence",
-            [grdb, grdbSQLite, metrics, tracing, .target(name: "CPostgreSQL", condition: .when(traits: [postgreSQL]))],
+            [
+                grdb, grdbSQLite, log, metrics, tracing,
+                .target(name: "CPostgreSQL", condition: .when(traits: [postgreSQL])),
+            ],
             testing: ["Telemetry"]),
         shared("Webhooks", [crypto, httpClient, nio]),
         shared("AWSSignature", [crypto]),

@@ -15,7 +15,9 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     let transport: any MailTransport =
         if let server = settings.smtp { SMTP(server: server) } else { try Maildir(path: settings.maildir) }
 
-    let database = try await Databases.open(url: configuration.databaseURL, migrations: MailStore.migrations)
+    let database = try await Databases.open(
+        url: configuration.databaseURL, importing: configuration.databaseImport, migrations: MailStore.migrations,
+        logger: chassis.logger)
     let store = MailStore(database: database)
     var endpoint = MessageEndpoint(
         service: "email", queue: .email, database: database, settings: messaging, logger: chassis.logger,

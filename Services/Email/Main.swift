@@ -7,7 +7,8 @@ struct Main {
         await ServiceMain.run(
             "email", defaultPort: 8084, openAPI: PackageResources.openapi_yaml,
             about: "Writes to customers about their orders, and to the owners of webhook endpoints.",
-            variables: EmailSettings.variables + EnvironmentVariable.all(MessagingSettings.variables)
+            variables: EmailSettings.variables + [.databaseImport]
+                + EnvironmentVariable.all(MessagingSettings.variables)
         ) { try await build($0) }
     }
 }

@@ -9,7 +9,8 @@ import ServiceKit
 func build(_ chassis: Chassis) async throws -> Assembly {
     let configuration = chassis.configuration
     let database = try await Databases.open(
-        url: configuration.databaseURL, migrations: Outbox.migrations + InventoryStore.migrations)
+        url: configuration.databaseURL, importing: configuration.databaseImport,
+        migrations: Outbox.migrations + InventoryStore.migrations, logger: chassis.logger)
     var endpoint = MessageEndpoint(
         service: "inventory", queue: .inventory, database: database,
         settings: try MessagingSettings(

@@ -7,7 +7,7 @@ struct Main {
         await ServiceMain.run(
             "inventory", defaultPort: 8083, openAPI: PackageResources.openapi_yaml,
             about: "Owns the catalogue and the stock, and holds stock for orders.",
-            variables: [AnswerDelay.variable] + EnvironmentVariable.all(MessagingSettings.variables)
+            variables: [AnswerDelay.variable, .databaseImport] + EnvironmentVariable.all(MessagingSettings.variables)
         ) { try await build($0) }
     }
 }

@@ -8,7 +8,8 @@ import ServiceKit
 func build(_ chassis: Chassis) async throws -> Assembly {
     let configuration = chassis.configuration
     let database = try await Databases.open(
-        url: configuration.databaseURL, migrations: Outbox.migrations + LoyaltyStore.migrations)
+        url: configuration.databaseURL, importing: configuration.databaseImport,
+        migrations: Outbox.migrations + LoyaltyStore.migrations, logger: chassis.logger)
     var endpoint = MessageEndpoint(
         service: "loyalty", queue: .loyalty, database: database,
         settings: try MessagingSettings(

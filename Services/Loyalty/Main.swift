@@ -7,7 +7,7 @@ struct Main {
         await ServiceMain.run(
             "loyalty", defaultPort: 8085, openAPI: PackageResources.openapi_yaml,
             about: "Gives customers points for confirmed orders.",
-            variables: [AnswerDelay.variable] + EnvironmentVariable.all(MessagingSettings.variables)
+            variables: [AnswerDelay.variable, .databaseImport] + EnvironmentVariable.all(MessagingSettings.variables)
         ) { try await build($0) }
     }
 }

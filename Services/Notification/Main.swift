@@ -13,6 +13,7 @@ struct Main {
                 EnvironmentVariable(
                     "STREAM_HEARTBEAT_SECONDS", "how often a silent stream gives a sign of life, 1 to 60",
                     default: "15"),
+                .databaseImport,
             ] + WebhookSettings.variables + EnvironmentVariable.all(MessagingSettings.variables)
         ) { try await build($0) }
     }

@@ -15,9 +15,9 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     metrics.describe(
         "notification.lines.told_anyway", "Lines that were told after waiting in vain for what comes before.")
     let database = try await Databases.open(
-        url: configuration.databaseURL,
+        url: configuration.databaseURL, importing: configuration.databaseImport,
         migrations: Outbox.migrations + NotificationStore.migrations + WebhookEndpointStore.migrations
-            + WebhookDeliveryStore.migrations)
+            + WebhookDeliveryStore.migrations, logger: chassis.logger)
     var endpoint = MessageEndpoint(
         service: "notification", queue: .notification, database: database,
         settings: try MessagingSettings(

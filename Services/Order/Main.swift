@@ -15,6 +15,7 @@ struct Main {
                 EnvironmentVariable("INVENTORY_URL", "for quotes over HTTP", default: "http://127.0.0.1:8083"),
                 EnvironmentVariable("LOYALTY_URL", "the same", default: "http://127.0.0.1:8085"),
                 EnvironmentVariable("PAYMENT_URL", "the same", default: "http://127.0.0.1:8082"),
+                .databaseImport,
             ] + EnvironmentVariable.all(MessagingSettings.variables)
         ) { try await build($0) }
     }

@@ -19,7 +19,8 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     metrics.describe("saga.duration", "Time from an order's placing until it was in this status.")
     metrics.describe("quotes", "Quotes, by how they were asked for and whether all answers came in time.")
     let database = try await Databases.open(
-        url: configuration.databaseURL, migrations: Outbox.migrations + OrderStore.migrations)
+        url: configuration.databaseURL, importing: configuration.databaseImport,
+        migrations: Outbox.migrations + OrderStore.migrations, logger: chassis.logger)
     var endpoint = MessageEndpoint(
         service: "order", queue: .order, database: database,
         settings: try MessagingSettings(

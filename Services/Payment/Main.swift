@@ -16,9 +16,9 @@ struct Main {
                     "GATEWAY_DATABASE_URL", "the simulated gateway's own books", default: "sqlite:gateway.sqlite"),
                 EnvironmentVariable(
                     "GATEWAY_DELAY_MILLISECONDS", "how long the gateway takes for a result", default: "200"),
-                EnvironmentVariable(
-                    "GATEWAY_SLOW_DELAY_MILLISECONDS", "the same for pm_slow", default: "20000"),
-                AnswerDelay.variable,
+                EnvironmentVariable("GATEWAY_SLOW_DELAY_MILLISECONDS", "the same for pm_slow", default: "20000"),
+                AnswerDelay.variable, .databaseImport,
+                EnvironmentVariable("GATEWAY_DATABASE_IMPORT", "the same for the gateway's books", default: ""),
             ] + EnvironmentVariable.all(MessagingSettings.variables)
         ) { try await build($0) }
     }

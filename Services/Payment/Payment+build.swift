@@ -19,10 +19,12 @@ func build(_ chassis: Chassis) async throws -> Assembly {
             "GATEWAY_SLOW_DELAY_MILLISECONDS", default: 20_000, in: 0...86_400_000))
 
     let database = try await Databases.open(
-        url: configuration.databaseURL, migrations: Outbox.migrations + PaymentStore.migrations)
+        url: configuration.databaseURL, importing: configuration.databaseImport,
+        migrations: Outbox.migrations + PaymentStore.migrations, logger: chassis.logger)
     let gatewayDatabase = try await Databases.open(
         url: try configuration.string("GATEWAY_DATABASE_URL", default: "sqlite:gateway.sqlite"),
-        migrations: Outbox.migrations + GatewayStore.migrations)
+        importing: configuration.optional("GATEWAY_DATABASE_IMPORT"),
+        migrations: Outbox.migrations + GatewayStore.migrations, logger: chassis.logger)
 
     var endpoint = MessageEndpoint(
         service: "payment", queue: .payment, database: database,

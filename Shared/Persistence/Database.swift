@@ -97,6 +97,14 @@ public enum DatabaseError: Error, Equatable, CustomStringConvertible {
     case constraint(String)
     /// The database was written by a newer version of the program.
     case unknownMigration(String)
+    /// The data goes on elsewhere.
+    case moved(to: String)
+    /// The address of what is to be taken over names no file.
+    case importNeedsFile
+    /// The address of what it is to be taken over to names no server.
+    case importNeedsServer
+    /// The data of this file can't be taken over.
+    case cannotImport(path: String, reason: String)
     /// The transaction was used after it had ended.
     case transactionIsOver
     /// A column is missing or holds another type than was asked for.
@@ -128,6 +136,14 @@ public enum DatabaseError: Error, Equatable, CustomStringConvertible {
             "The database refused the change: \(message)."
         case .unknownMigration(let name):
             "The database has the migration '\(name)', which this version doesn't know; run the newer version."
+        case .moved(let place):
+            "The data of this file was moved to \(place); set DATABASE_URL to that, for what was under way here is done there."
+        case .importNeedsFile:
+            "DATABASE_IMPORT isn't understood; give it as sqlite:PATH, the file of a program that has been stopped."
+        case .importNeedsServer:
+            "DATABASE_IMPORT is for a move from a file to PostgreSQL; set DATABASE_URL to postgres://…, or take DATABASE_IMPORT away."
+        case .cannotImport(let path, let reason):
+            "The data of \(path) can't be taken over: \(reason)."
         case .transactionIsOver:
             "A transaction was used after it had ended."
         case .column(let name, let reason):

@@ -1,3 +1,5 @@
+import Logging
+
 /// Opens databases by address.
 public enum Databases {
     /// Opens the database that `url` names and brings its schema up to date.
@@ -15,6 +17,30 @@ public enum Databases {
         #endif
     }
 
+    /// Does the same, and has a database on a server begin with the data of a file that a program has worked on until now.
+    /// A database that isn't new stays as it is, so that the file can be named at each start.
+    /// - Parameters:
+    ///   - source: `sqlite:PATH`; `nil` takes nothing over. Nobody else may work on the file. It is marked, and no program
+    ///     starts on it again.
+    ///   - logger: is told what was taken over.
+    /// - Throws: ``DatabaseError``.
+    public static func open(
+        url: String, importing source: String?, migrations: [Migration], logger: Logger
+    ) async throws -> any Database {
+        guard let source else { return try await open(url: url, migrations: migrations) }
+        guard source.hasPrefix(sqlite) else { throw DatabaseError.importNeedsFile }
+        guard !url.hasPrefix(sqlite) else { throw DatabaseError.importNeedsServer }
+        guard namesPostgreSQL(url) else { throw DatabaseError.unsupportedURL(url) }
+        #if PostgreSQL
+            let path = String(source.dropFirst(sqlite.count))
+            return try await PostgreSQLDatabase.open(url: url, migrations: migrations) { database in
+                try await DatabaseImport(path: path, migrations: migrations, logger: logger).run(into: database)
+            }
+        #else
+            throw DatabaseError.engineMissing
+        #endif
+    }
+
     /// Opens the database of a program whose data is for it alone, and so always in a file.
     /// - Parameters:
     ///   - url: `sqlite:PATH`.
@@ -22,11 +48,13 @@ public enum Databases {
     /// - Throws: ``DatabaseError``.
     public static func openSQLite(url: String, migrations: [Migration]) async throws -> any Database {
         if namesPostgreSQL(url) { throw DatabaseError.onlySQLite }
-        guard url.hasPrefix("sqlite:") else { throw DatabaseError.unsupportedURL(url) }
-        let database = try SQLiteDatabase(path: String(url.dropFirst("sqlite:".count)))
+        guard url.hasPrefix(sqlite) else { throw DatabaseError.unsupportedURL(url) }
+        let database = try SQLiteDatabase(path: String(url.dropFirst(sqlite.count)))
         try await database.migrate(migrations)
         return database
     }
+
+    private static let sqlite = "sqlite:"
 
     private static func namesPostgreSQL(_ url: String) -> Bool {
         url.hasPrefix("postgres://") || url.hasPrefix("postgresql://")

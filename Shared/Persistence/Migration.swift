@@ -16,21 +16,59 @@ public struct Migration: Sendable {
 
 extension Database {
     /// Applies the migrations that the database doesn't have yet, all in one transaction.
-    /// - Throws: ``DatabaseError/unknownMigration(_:)`` if a newer version of the program has been here.
+    /// - Throws: ``DatabaseError/unknownMigration(_:)`` if a newer version of the program has been here;
+    ///   ``DatabaseError/moved(to:)`` if the data goes on elsewhere.
     func migrate(_ migrations: [Migration]) async throws {
         try await write { transaction in
-            try transaction.execute(
-                "CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT PRIMARY KEY, applied_at_ms INTEGER NOT NULL)")
-            let applied = Set(
-                try transaction.rows("SELECT name FROM schema_migrations").map { try $0.get("name", as: String.self) })
-            if let unknown = applied.subtracting(migrations.map(\.name)).min() {
-                throw DatabaseError.unknownMigration(unknown)
-            }
-            for migration in migrations where !applied.contains(migration.name) {
-                for statement in migration.statements { try transaction.execute(statement) }
-                try transaction.execute(
-                    "INSERT INTO schema_migrations (name, applied_at_ms) VALUES (\(migration.name), \(Date()))")
-            }
+            let applied = try transaction.appliedMigrations()
+            if let mark = MoveMark(among: applied) { throw DatabaseError.moved(to: mark.place) }
+            try transaction.migrate(migrations, from: applied)
         }
     }
+}
+
+extension Transaction {
+    /// The names of the migrations that the database has; none if it is new.
+    func appliedMigrations() throws -> Set<String> {
+        try execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT PRIMARY KEY, applied_at_ms INTEGER NOT NULL)")
+        return Set(try rows("SELECT name FROM schema_migrations").map { try $0.get("name", as: String.self) })
+    }
+
+    /// Applies the migrations that the database doesn't have yet.
+    /// - Parameter applied: those that it has.
+    func migrate(_ migrations: [Migration], from applied: Set<String>) throws {
+        if let unknown = applied.subtracting(migrations.map(\.name)).min() {
+            throw DatabaseError.unknownMigration(unknown)
+        }
+        for migration in migrations where !applied.contains(migration.name) {
+            for statement in migration.statements { try execute(statement) }
+            try noteMigration(migration.name)
+        }
+    }
+
+    /// Notes that the database has a migration.
+    func noteMigration(_ name: String) throws {
+        try execute("INSERT INTO schema_migrations (name, applied_at_ms) VALUES (\(name), \(Date()))")
+    }
+}
+
+/// Says of a database that its data goes on elsewhere. It stands among the migrations, so that versions of the program
+/// that know of no such mark refuse the database as well.
+struct MoveMark: Equatable {
+    private static let start = "moved to "
+
+    /// Where the data is now, in words.
+    let place: String
+
+    init(place: String) { self.place = place }
+
+    /// The mark of the database that has these migrations, if it has one.
+    init?(among applied: Set<String>) {
+        guard let name = applied.first(where: { $0.hasPrefix(Self.start) }) else { return nil }
+        place = String(name.dropFirst(Self.start.count))
+    }
+
+    /// As it stands among the migrations.
+    var name: String { Self.start + place }
 }

@@ -83,6 +83,16 @@
             }
         }
 
+        /// Which database this is, and where.
+        func place() throws -> String {
+            let names = "SELECT current_database() AS database, COALESCE(current_schema(), '') AS schema"
+            guard let row = try script(names).rows.first else { throw DatabaseError.engine("it doesn't know its name") }
+            let (database, schema) = (try row.get("database", as: String.self), try row.get("schema", as: String.self))
+            let host = PQhost(handle).map { String(cString: $0) } ?? ""
+            let port = PQport(handle).map { String(cString: $0) } ?? ""
+            return "the database '\(database)', schema '\(schema)', on PostgreSQL at \(host):\(port)"
+        }
+
         private func open() throws(PostgreSQLFailure) -> OpaquePointer {
             if let handle { return handle }
             // What comes later wins, and so what the URL says. A server that is gone without a word is noticed after 20 s.

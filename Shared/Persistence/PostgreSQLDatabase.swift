@@ -29,11 +29,16 @@
         }
 
         /// Opens a database and brings its schema up to date. Of several processes that do so, one does and the others wait.
-        static func open(url: String, migrations: [Migration]) async throws -> PostgreSQLDatabase {
+        /// - Parameter prepare: what is done before, also by one at a time.
+        static func open(
+            url: String, migrations: [Migration],
+            after prepare: (PostgreSQLDatabase) async throws -> Void = { _ in }
+        ) async throws -> PostgreSQLDatabase {
             let database = try PostgreSQLDatabase(url: url)
             do {
                 let turn = PostgreSQLTurn("migrations", url: url)
                 while try await !turn.take() {}
+                try await prepare(database)
                 try await database.migrate(migrations)
                 await turn.end()
             } catch {
@@ -68,6 +73,11 @@
         }
 
         public func close() async throws { try await pool.close() }
+
+        /// Where the data is, in words, without what only its users may know.
+        func place() async throws -> String {
+            try await PostgreSQLRetry.run(isRead: true) { [pool] in try await pool.use { try $0.place() } }
+        }
 
         public func turn(at work: String, signal: Signal) -> (any Turn)? {
             PostgreSQLTurn(work, signal: signal, url: url)

@@ -13,6 +13,11 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation {
         arguments = []
     }
 
+    init(text: String, arguments: [SQLValue]) {
+        self.text = text
+        self.arguments = arguments
+    }
+
     public init(stringInterpolation: StringInterpolation) {
         text = stringInterpolation.text
         arguments = stringInterpolation.arguments

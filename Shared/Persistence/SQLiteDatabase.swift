@@ -212,7 +212,7 @@ private struct PendingWrites {
 }
 
 /// A GRDB connection for as long as a transaction is open.
-private final class SQLiteTransaction: Transaction {
+final class SQLiteTransaction: Transaction {
     private var connection: GRDB.Database?
     private(set) var commitActions: [@Sendable () -> Void] = []
 
@@ -240,7 +240,7 @@ private final class SQLiteTransaction: Transaction {
 }
 
 extension DatabaseError {
-    fileprivate init(_ error: GRDB.DatabaseError) {
+    init(_ error: GRDB.DatabaseError) {
         let message = error.message ?? "\(error.resultCode)"
         switch error.resultCode {
         case .SQLITE_FULL: self = .diskFull

@@ -18,12 +18,18 @@ extension Statement {
 
     /// Runs it to its end.
     func rows(_ arguments: [SQLValue]) throws -> [Row] {
-        defer { clear() }
-        try bind(arguments)
         let columns = columnNames
         var rows: [Row] = []
-        while try step() { rows.append(Row(columns: columns, values: columns.indices.map { value(Int32($0)) })) }
+        try forEachRow(arguments) { rows.append(Row(columns: columns, values: $0)) }
         return rows
+    }
+
+    /// Runs it to its end with one row at a time in memory.
+    func forEachRow(_ arguments: [SQLValue] = [], _ body: ([SQLValue]) throws -> Void) throws {
+        defer { clear() }
+        try bind(arguments)
+        let columns = 0..<sqlite3_column_count(sqliteStatement)
+        while try step() { try body(columns.map { value($0) }) }
     }
 
     private func bind(_ arguments: [SQLValue]) throws {

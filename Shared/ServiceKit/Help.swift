@@ -14,6 +14,10 @@ public struct EnvironmentVariable: Hashable, Sendable {
         self.defaultValue = `default`
     }
 
+    /// What a service that keeps its data on a server can take over from a file.
+    public static let databaseImport = EnvironmentVariable(
+        "DATABASE_IMPORT", "sqlite:PATH, with whose data a new database on PostgreSQL begins", default: "")
+
     /// Those that another module lists for its users.
     public static func all(_ variables: [(name: String, about: String, default: String)]) -> [EnvironmentVariable] {
         variables.map { EnvironmentVariable($0.name, $0.about, default: $0.default) }

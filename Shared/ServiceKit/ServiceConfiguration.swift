@@ -31,6 +31,8 @@ public struct ServiceConfiguration: Sendable {
     public let logLevel: Logger.Level
     /// Where the service's data is (`DATABASE_URL`, default `sqlite:NAME.sqlite` in the working folder).
     public let databaseURL: String
+    /// The file with whose data a new database on a server begins (`DATABASE_IMPORT`); nil begins with none.
+    public let databaseImport: String?
     /// Where spans go (`OTEL_EXPORTER_OTLP_ENDPOINT`); nil exports none.
     public let otlpEndpoint: String?
     /// Which traces are recorded (`OTEL_TRACES_SAMPLER`, default `parentbased_always_on`, and `OTEL_TRACES_SAMPLER_ARG`).
@@ -54,6 +56,7 @@ public struct ServiceConfiguration: Sendable {
         self.host = try Self.string("HOST", default: "127.0.0.1", in: self.reader)
         self.port = try Self.int("PORT", default: defaultPort, in: 0...65_535, from: self.reader)
         self.databaseURL = try Self.string("DATABASE_URL", default: "sqlite:\(service).sqlite", in: self.reader)
+        self.databaseImport = Self.value("DATABASE_IMPORT", in: self.reader)
         self.telemetryName = try Self.string("OTEL_SERVICE_NAME", default: service, in: self.reader)
         self.otlpEndpoint = try Self.url("OTEL_EXPORTER_OTLP_ENDPOINT", in: self.reader)?.absoluteString
         let sampler = try Self.string("OTEL_TRACES_SAMPLER", default: "parentbased_always_on", in: self.reader)

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Persistence
 import TestSupport
 import Testing
@@ -88,6 +89,21 @@ import Testing
         await #expect(throws: DatabaseError.onlySQLite) {
             try await Databases.openSQLite(url: "\(scheme)://127.0.0.1/broker", migrations: [])
         }
+    }
+
+    @Test(
+        "Data is taken over from a file to a server, and in no other way",
+        arguments: [
+            ("sqlite:new.sqlite", "sqlite:old.sqlite", DatabaseError.importNeedsServer),
+            ("postgres://127.0.0.1/order", "postgres://127.0.0.1/old", .importNeedsFile),
+            ("postgres://127.0.0.1/order", "old.sqlite", .importNeedsFile),
+            ("mysql://127.0.0.1/order", "sqlite:old.sqlite", .unsupportedURL("mysql://127.0.0.1/order")),
+        ])
+    func wrongImport(url: String, source: String, error: DatabaseError) async {
+        await #expect(throws: error) {
+            try await Databases.open(url: url, importing: source, migrations: [], logger: Logger(label: "test"))
+        }
+        #expect("\(error)".hasSuffix(".") && !"\(error)".contains("\n"))
     }
 
     @Test(

@@ -70,6 +70,39 @@ import Testing
         #expect(try Replicas(nil, databases: nil).applied(to: ServiceTable.all) == ServiceTable.all)
     }
 
+    @Test func whatMovesToAServerIsToldWhereItWas() throws {
+        let addresses = try Addresses(portOffset: 10)
+        func environment(_ name: String, imports: Bool) throws -> [String: String?] {
+            try addresses.environment(
+                of: entry(name), data: "/data", databases: "postgres://db/{service}", imports: imports, keys: keys)
+        }
+        let payment = try environment("payment", imports: true)
+        #expect(payment["DATABASE_URL"] == "postgres://db/payment")
+        #expect(payment["DATABASE_IMPORT"] == "sqlite:/data/payment.sqlite")
+        #expect(payment["GATEWAY_DATABASE_IMPORT"] == "sqlite:/data/gateway.sqlite")
+        #expect(try environment("broker", imports: true)["DATABASE_IMPORT"] == .some(nil), "its file stays where it is")
+        #expect(try environment("email", imports: false)["DATABASE_IMPORT"] == .some(nil), "the caller's is another's")
+    }
+
+    @Test func aMoveNeedsFilesAndAServer() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "shop-\(UUID().uuidString)")
+        let data = DataFolder(folder.path)
+        try data.create()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let entries = try ServiceTable.selection("broker,payment")
+        try Data().write(to: folder.appending(path: "payment.sqlite"))
+        #expect {
+            try data.expectFiles(of: entries, for: "postgres://db/{service}")
+        } throws: {
+            "\($0)".contains("no gateway.sqlite in")
+        }
+        try Data().write(to: folder.appending(path: "gateway.sqlite"))
+        try data.expectFiles(of: entries, for: "postgres://db/{service}")
+        #expect { try data.expectFiles(of: entries, for: Addresses.files) } throws: {
+            "\($0)".contains("add --replicas")
+        }
+    }
+
     @Test(arguments: [
         ("email", "such as email=2"), ("email=0", "1 to 9"), ("email=ten", "1 to 9"), ("mail=2", "no service 'mail'"),
         ("broker=2", "one process"), ("console=2", "one process"),

@@ -64,7 +64,42 @@ extension Books.Entry {
     }
 }
 
+// MARK: - Waiting for the end
+
+extension Books {
+    /// Waits until nothing more can happen to any order, then reads everything.
+    /// - Parameter methods: how the orders are paid.
+    static func settled(in shop: ShopAPI, methods: [OrderID: PaymentMethod]) async throws -> Books {
+        try await eventually("all orders are settled and all late payments returned", within: .seconds(90)) {
+            let books = try await Books.read(from: shop, customers: CrashPlan.customers)
+            return books.entries.allSatisfy { $0.isSettled(paidBy: methods[$0.order.orderId]) }
+        }
+        try await BrokerAPI(stack: shop.stack).waitUntilQuiet(delayed: true)
+        // Mails go out after the queues are empty.
+        return try await eventually("all mails are out", within: .seconds(60)) {
+            let books = try await Books.read(from: shop, customers: CrashPlan.customers)
+            return books.entries.allSatisfy { $0.mails.count >= ($0.order.status == "refunded" ? 2 : 1) } ? books : nil
+        }
+    }
+}
+
 // MARK: - The audit
+
+extension Books {
+    func expectNoDeadLetters(in stack: Stack) async throws {
+        for queue in Topology.shop.queues {
+            let letters = try await BrokerAPI(stack: stack).drain(queue.deadLetters)
+            let reasons = letters.map { $0.attributes["reason"] ?? "moved by the broker: \($0.body)" }
+            #expect(reasons == [], "\(queue)")
+        }
+    }
+
+    /// The mailbox has each mail once: a retry can't make a second one.
+    func expectMailbox(of stack: Stack) throws {
+        let files = try FileManager.default.contentsOfDirectory(atPath: stack.maildir.appending(path: "new").path)
+        #expect(files.count == entries.reduce(0) { $0 + $1.mails.count })
+    }
+}
 
 extension Books {
     /// Checks each order's own books, and the stock against all of them.

@@ -45,6 +45,13 @@ struct CrashPlan: Sendable {
         }
     }
 
+    /// How the accepted orders are paid.
+    func methods(of accepted: [String: OrderID]) -> [OrderID: PaymentMethod] {
+        Dictionary(
+            purchases.compactMap { purchase in accepted[purchase.key].map { ($0, purchase.order.paymentMethod) } },
+            uniquingKeysWith: { first, _ in first })
+    }
+
     private static func order(using random: inout SeededGenerator) -> NewOrder {
         let method: PaymentMethod =
             switch Int.random(in: 0..<100, using: &random) {

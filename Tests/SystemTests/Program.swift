@@ -114,8 +114,8 @@ struct Replica: Hashable, CustomStringConvertible, Sendable {
     var port: Int { program.port + (number - 1) * 100 }
 
     /// Broker and console are one process each.
-    static func all(of program: Program, _ settings: Stack.Settings) -> [Replica] {
-        let count = Program.services.contains(program) ? settings.replicas : 1
+    static func all(of program: Program, _ replicas: Int) -> [Replica] {
+        let count = Program.services.contains(program) ? replicas : 1
         return (1...count).map { Replica(program: program, number: $0) }
     }
 }

@@ -13,6 +13,8 @@ final class Stack: Sendable {
         var starting = Program.allCases
         /// How many processes each service is.
         var replicas = Stack.givenReplicas
+        /// Whether the services begin with files, one process each, until ``Stack/moveToServer()``.
+        var movesToServer = false
         var paymentTimeoutSeconds = 5
         /// Whether the services export their spans, which then can be looked at.
         var recordsTraces = false
@@ -50,6 +52,7 @@ final class Stack: Sendable {
     /// Requests go to the replicas in turn, and so do blows.
     private let turns = Mutex(0)
     private let logsShown = Mutex(0)
+    private let isOnFiles: Mutex<Bool>
 
     private init(
         folder: URL, databases: [String: String], settings: Settings, http: HTTPClient,
@@ -58,9 +61,10 @@ final class Stack: Sendable {
         self.folder = folder
         self.databases = databases
         self.settings = settings
+        isOnFiles = Mutex(settings.movesToServer)
         self.http = http
         self.launches = launches
-        let replicas = Program.watched.flatMap { Replica.all(of: $0, settings) }
+        let replicas = Program.watched.flatMap { Replica.all(of: $0, settings.replicas) }
         portOffset = try FreePorts.offset(for: replicas.map(\.port) + [Self.tracesPort])
         var random = SystemRandomNumberGenerator()
         let key = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
@@ -140,7 +144,7 @@ extension Stack {
     /// Starts what doesn't run of a program, on the port and with the data that it had before.
     func start(_ program: Program) {
         let started = runs.withLock { runs in
-            Replica.all(of: program, settings).filter { runs[$0] == nil }.map { replica in
+            replicas(of: program).filter { runs[$0] == nil }.map { replica in
                 let run = ProgramRun(replica)
                 runs[replica] = run
                 return run
@@ -149,9 +153,12 @@ extension Stack {
         for run in started { launches.yield(run) }
     }
 
+    /// What is started from now on begins on the server with the data of the files.
+    func moveToServer() { isOnFiles.withLock { $0 = false } }
+
     /// `kill -9` to all of a program, and waits until it is dead.
     func kill(_ program: Program) async throws {
-        for replica in Replica.all(of: program, settings) { try await kill(replica) }
+        for replica in replicas(of: program) { try await kill(replica) }
     }
 
     /// `kill -9` to one of a program's processes, the next one in turn.
@@ -180,7 +187,7 @@ extension Stack {
     }
 
     private func runs(of program: Program) -> [ProgramRun] {
-        runs.withLock { runs in Replica.all(of: program, settings).compactMap { runs[$0] } }
+        runs.withLock { runs in replicas(of: program).compactMap { runs[$0] } }
     }
 
     /// Stops a program's clockwork, as an overloaded machine does: it holds its connections and doesn't answer.
@@ -203,7 +210,7 @@ extension Stack {
 
     /// Waits until a program says that it can do its work.
     func waitUntilReady(_ program: Program, within limit: Duration = .seconds(60)) async throws {
-        for replica in Replica.all(of: program, settings) {
+        for replica in replicas(of: program) {
             try await eventually("\(replica) is ready", within: limit) {
                 try await ShopAPI(stack: self).send(.get, url(of: replica) + program.readyPath).status == 200
             }
@@ -244,14 +251,18 @@ extension Stack {
     func url(of program: Program) -> String { url(of: nextReplica(of: program)) }
 
     /// Where each of a program's processes is.
-    func urls(of program: Program) -> [String] { Replica.all(of: program, settings).map(url) }
+    func urls(of program: Program) -> [String] { replicas(of: program).map(url) }
 
     private func url(of replica: Replica) -> String { "http://127.0.0.1:\(replica.port + portOffset)" }
 
     private var tracesPort: Int { Self.tracesPort + portOffset }
 
+    private func replicas(of program: Program) -> [Replica] {
+        Replica.all(of: program, isOnFiles.withLock { $0 } ? 1 : settings.replicas)
+    }
+
     private func nextReplica(of program: Program) -> Replica {
-        let replicas = Replica.all(of: program, settings)
+        let replicas = replicas(of: program)
         guard replicas.count > 1 else { return replicas[0] }
         return turns.withLock { turns in
             turns += 1
@@ -267,7 +278,7 @@ extension Stack {
 
     /// What a program has logged so far, over all of its lives.
     func logLines(of program: Program) -> [Substring] {
-        Replica.all(of: program, settings).flatMap { replica in
+        replicas(of: program).flatMap { replica in
             let text = (try? String(contentsOf: log(of: replica), encoding: .utf8)) ?? ""
             return text.split(separator: "\n")
         }
@@ -282,10 +293,12 @@ extension Stack {
     }
 
     private func databaseURL(of owner: String) -> String {
-        databases[owner] ?? "sqlite:\(folder.path)/\(owner).sqlite"
+        isOnFiles.withLock { $0 } ? fileURL(of: owner) : databases[owner] ?? fileURL(of: owner)
     }
 
-    private func environment(of replica: Replica) -> [String: String] {
+    private func fileURL(of owner: String) -> String { "sqlite:\(folder.path)/\(owner).sqlite" }
+
+    func environment(of replica: Replica) -> [String: String] {
         let program = replica.program
         var environment = [
             "HOST": "127.0.0.1", "PORT": "\(replica.port + portOffset)",
@@ -307,6 +320,10 @@ extension Stack {
             environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = Program.services.contains(program) ? url(of: .console) : nil
             environment["LOG_FOLDER"] = logs.path
             for service in Program.services { environment["\(service.rawValue.uppercased())_URL"] = url(of: service) }
+        }
+        if settings.movesToServer, !isOnFiles.withLock({ $0 }) {
+            environment["DATABASE_IMPORT"] = fileURL(of: program.rawValue)
+            environment["GATEWAY_DATABASE_IMPORT"] = fileURL(of: "gateway")
         }
         if settings.recordsTraces { environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:\(tracesPort)" }
         // Nothing else of the caller's: what is set there for other purposes must not decide a test.

@@ -28,11 +28,12 @@ extension Trait where Self == StackTrait {
     /// A stack as the test wants it.
     static func stack(
         starting: [Program] = Program.allCases, paymentTimeoutSeconds: Int = 5, holdBackSeconds: Int = 60,
-        recordsTraces: Bool = false
+        recordsTraces: Bool = false, movesToServer: Bool = false
     ) -> Self {
         StackTrait(
             settings: Stack.Settings(
-                starting: starting, paymentTimeoutSeconds: paymentTimeoutSeconds, recordsTraces: recordsTraces,
+                starting: starting, movesToServer: movesToServer, paymentTimeoutSeconds: paymentTimeoutSeconds,
+                recordsTraces: recordsTraces,
                 holdBackSeconds: holdBackSeconds))
     }
 }

@@ -29,6 +29,20 @@ struct DataFolder: Sendable {
         }
     }
 
+    /// Makes sure that there is something to take over, and something that can.
+    func expectFiles(of entries: [ServiceEntry], for databases: String) throws {
+        guard databases.hasPrefix("postgres") else {
+            throw ShopError("--import is for a move to PostgreSQL; add --replicas or --databases.")
+        }
+        for owner in entries.filter({ !$0.hasOwnFile }).flatMap(\.allDatabases.values) {
+            let file = "\(owner).sqlite"
+            guard FileManager.default.fileExists(atPath: "\(path)/\(file)") else {
+                throw ShopError(
+                    "There is no \(file) in \(name) to take over; leave --import out, or give another --data.")
+            }
+        }
+    }
+
     /// Takes the folder for one supervisor. The lock is the kernel's: it ends with the process, however that ends.
     func lock() throws -> FileDescriptor {
         guard let file = try openLocked(create: true) else {

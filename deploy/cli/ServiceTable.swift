@@ -7,7 +7,7 @@ struct ServiceEntry: Sendable, Equatable {
     var port: Int
     /// May refer to `{data}`, the data folder, and to `{order}` and the like, another service's URL.
     var environment: [String: String] = [:]
-    /// What has a database of its own beside the service, by the variable that says where that is.
+    /// What has a database of its own beside the service, by the start of the variables about that.
     var databases: [String: String] = [:]
     /// Which of the service's processes this is.
     var number = 1
@@ -15,6 +15,9 @@ struct ServiceEntry: Sendable, Equatable {
     var isFoundation = false
     /// Keeps its data in a file that nobody else works on, also where the others share a server.
     var hasOwnFile = false
+
+    /// The same with the service's own.
+    var allDatabases: [String: String] { databases.merging(["DATABASE": name]) { $1 } }
 
     /// `email`, and `email-2` for the second.
     var processName: String { number == 1 ? name : "\(name)-\(number)" }
@@ -30,7 +33,7 @@ enum ServiceTable {
         ServiceEntry(
             name: "payment", port: 8082,
             environment: ["ORDER_WEBHOOK_URL": "{order}/webhooks/payments"],
-            databases: ["GATEWAY_DATABASE_URL": "gateway"]),
+            databases: ["GATEWAY_DATABASE": "gateway"]),
         ServiceEntry(name: "inventory", port: 8083),
         ServiceEntry(name: "email", port: 8084, environment: ["MAILDIR": "{data}/maildir"]),
         ServiceEntry(name: "loyalty", port: 8085),
@@ -46,7 +49,7 @@ enum ServiceTable {
     ]
 
     /// What a server has to have for them.
-    static let databases = all.filter { !$0.hasOwnFile }.flatMap { [$0.name] + $0.databases.values }
+    static let databases = all.filter { !$0.hasOwnFile }.flatMap(\.allDatabases.values)
 
     /// Takes the spans of the others.
     static let console = "console"
@@ -104,18 +107,18 @@ struct Addresses: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - databases: where a service's data is, in which `{service}` stands for its name.
+    ///   - imports: whether it takes over the files that it had in the data folder.
     ///   - receiver: where its spans go; nowhere without one.
     func environment(
-        of entry: ServiceEntry, data: String, databases: String = Self.files, keys: Keys, receiver: String? = nil
+        of entry: ServiceEntry, data: String, databases: String = Self.files, imports: Bool = false, keys: Keys,
+        receiver: String? = nil
     ) throws -> [String: String?] {
-        func database(of owner: String) -> String {
-            filled(entry.hasOwnFile ? Self.files : databases, data: data).replacingOccurrences(
-                of: "{service}", with: owner)
+        func database(_ template: String, of owner: String) -> String {
+            filled(template, data: data).replacingOccurrences(of: "{service}", with: owner)
         }
         var environment: [String: String?] = [
             "HOST": Self.host,
             "PORT": String(port(of: entry)),
-            "DATABASE_URL": database(of: entry.name),
             "AWS_ENDPOINT_URL": try url(of: "broker"),
             "AWS_REGION": Self.region,
             "AWS_SESSION_TOKEN": nil,
@@ -128,8 +131,10 @@ struct Addresses: Sendable, Equatable {
         for (name, template) in entry.environment {
             environment[name] = filled(template, data: data)
         }
-        for (name, owner) in entry.databases {
-            environment[name] = database(of: owner)
+        for (name, owner) in entry.allDatabases {
+            environment["\(name)_URL"] = database(entry.hasOwnFile ? Self.files : databases, of: owner)
+            environment["\(name)_IMPORT"] = .some(
+                imports && !entry.hasOwnFile ? database(Self.files, of: owner) : nil)
         }
         return environment
     }

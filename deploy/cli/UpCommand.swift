@@ -35,6 +35,12 @@ struct UpCommand: AsyncParsableCommand {
             """, valueName: "url"))
     var databases: String?
 
+    @Flag(
+        name: .customLong("import"),
+        help:
+            "Begin with the data of the shop that ran in the data folder without --replicas; it can't run there again.")
+    var imports = false
+
     @Option(help: ArgumentHelp("How long all may take to become ready.", valueName: "seconds"))
     var readyTimeout = 30
 
@@ -52,6 +58,7 @@ struct UpCommand: AsyncParsableCommand {
         let folder = stack.folder
         let server = try databases == nil && replicas.areSeveral ? PostgreSQLServer(in: folder) : nil
         let databases = databases ?? server?.databases ?? Addresses.files
+        if imports { try folder.expectFiles(of: entries, for: databases) }
         try folder.create()
         let lock = try folder.lock()
         try PortCheck(addresses: addresses, leftover: try StackFile.read(from: folder.stackPath)).run(entries)
@@ -69,7 +76,7 @@ struct UpCommand: AsyncParsableCommand {
             ServiceProcess(
                 name: entry.processName, command: [program],
                 environment: try addresses.environment(
-                    of: entry, data: folder.path, databases: databases, keys: keys,
+                    of: entry, data: folder.path, databases: databases, imports: imports, keys: keys,
                     receiver: addresses.receiver(of: entry, among: entries)),
                 folder: folder, record: record, output: output)
         }
