@@ -105,8 +105,10 @@ struct BrokerAPI: Sendable {
     }
 
     /// Waits until no message is on its way any more.
-    /// - Parameter delayed: whether those that wait for their time count too.
-    func waitUntilQuiet(delayed: Bool = false, within limit: Duration = .seconds(30)) async throws {
+    /// - Parameter delayed: whether those that wait for their time count too; none has to wait for longer than lines are
+    ///   held back.
+    func waitUntilQuiet(delayed: Bool = false) async throws {
+        let limit = Duration.seconds(delayed ? stack.settings.holdBackSeconds + 60 : 30)
         try await eventually("all queues and outboxes are empty", within: limit) {
             for service in Program.services {
                 guard try await ShopAPI(stack: stack).outboxDepth(of: service) == 0 else { return false }

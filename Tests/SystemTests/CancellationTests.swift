@@ -117,7 +117,7 @@ extension SystemTests {
                     ? books : nil
             }
             #expect(books.entries.count == 200)
-            try await BrokerAPI(stack: stack).waitUntilQuiet(delayed: true, within: .seconds(60))
+            try await BrokerAPI(stack: stack).waitUntilQuiet(delayed: true)
             let settled = try await eventually("all mails are out", within: .seconds(60)) {
                 let books = try await Books.read(from: shop, customers: customers)
                 let outcomes: Set = ["confirmed", "cancelled", "refunded"]
