@@ -15,7 +15,9 @@ struct BrokerStore: Sendable {
 
     /// Opens the database, creating it if it isn't there.
     static func open(url: String) async throws -> BrokerStore {
-        let database = try await Databases.openSQLite(url: url, migrations: migrations + topicMigrations)
+        // Twice what is usual: a batch takes several pages, each of which is two writes for SQLite.
+        let database = try await Databases.openSQLite(
+            url: url, migrations: migrations + topicMigrations, pageSize: 8192)
         let ceiling = try await database.read { transaction in
             try transaction.row("SELECT ceiling FROM sequences")?.get("ceiling", as: Int64.self) ?? 0
         }

@@ -87,32 +87,40 @@ struct JSONWriter: Sendable {
         var value = value
         bytes.append(UInt8(ascii: "\""))
         value.withUTF8 { text in
-            // A loop that can't end early looks at many bytes at a time.
-            var special = 0
-            for byte in text where Self.mustBeEscaped(byte) { special += 1 }
-            if special == 0 { return bytes.append(contentsOf: text) }
-            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: text.count + 5 * special) { escaped in
-                var count = 0
-                for byte in text {
-                    if Self.mustBeEscaped(byte) {
-                        Self.escape(byte, into: escaped, &count)
-                    } else {
-                        escaped[count] = byte
-                        count += 1
-                    }
-                }
-                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: escaped[..<count]))
+            var rest = text[...]
+            while !rest.isEmpty {
+                append(escaping: UnsafeBufferPointer(rebasing: rest.prefix(Self.pieceSize)))
+                rest = rest.dropFirst(Self.pieceSize)
             }
         }
         bytes.append(UInt8(ascii: "\""))
     }
 
-    private static func mustBeEscaped(_ byte: UInt8) -> Bool {
-        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    /// So that its escaped form, which may be six times as long, fits on the stack.
+    private static let pieceSize = 160
+
+    private mutating func append(escaping piece: UnsafeBufferPointer<UInt8>) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 6 * piece.count) { escaped in
+            var count = 0
+            for byte in piece {
+                // Bodies are often JSON, where nobody foresees the next quotation mark: so it takes no branch.
+                let backslashes = byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") ? 1 : 0
+                escaped[count] = UInt8(ascii: "\\")
+                escaped[count &+ backslashes] = byte
+                count &+= 1 &+ backslashes
+                if byte < 0x20 {
+                    count &-= 1
+                    Self.escape(control: byte, into: escaped, &count)
+                }
+            }
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: escaped[..<count]))
+        }
     }
 
     /// Writes up to six bytes.
-    private static func escape(_ byte: UInt8, into text: UnsafeMutableBufferPointer<UInt8>, _ count: inout Int) {
+    private static func escape(
+        control byte: UInt8, into text: UnsafeMutableBufferPointer<UInt8>, _ count: inout Int
+    ) {
         func append(_ byte: UInt8) {
             text[count] = byte
             count += 1
@@ -122,11 +130,10 @@ struct JSONWriter: Sendable {
         case 0x0A: append(UInt8(ascii: "n"))
         case 0x0D: append(UInt8(ascii: "r"))
         case 0x09: append(UInt8(ascii: "t"))
-        case 0..<0x20:
+        default:
             for digit in "u00".utf8 { append(digit) }
             append(byte < 0x10 ? UInt8(ascii: "0") : UInt8(ascii: "1"))
             append(byte & 15 < 10 ? UInt8(ascii: "0") + byte & 15 : UInt8(ascii: "a") + byte & 15 - 10)
-        default: append(byte)
         }
     }
 }

@@ -30,7 +30,9 @@ struct Routes: Sendable {
 
     /// A span and a line in the log for each request would be most of the broker's work.
     var direct: DirectService {
-        DirectService(largestBody: Self.largestBody, wants: Self.isCall) { request in await answer(request) }
+        DirectService(largestBody: Self.largestBody, wants: Self.isCall, givesWay: Self.bringsMessages) { request in
+            await answer(request)
+        }
     }
 
     /// Whether a request calls the API: at `/`, or at the URL of a queue, where some clients send those of SQS. The
@@ -44,6 +46,17 @@ struct Routes: Sendable {
         case .GET: return head.uri == "/" || head.uri.hasPrefix("/?")
         default: return false
         }
+    }
+
+    /// Whether a request sends or publishes. What goes out goes before what comes in, so that queues grow only when their
+    /// receivers don't keep up, and not because the broker has no time for them.
+    private static func bringsMessages(_ request: DirectRequest) -> Bool {
+        if let target = request.head.headers.first(name: "x-amz-target") {
+            return target.hasPrefix("\(SQSOperations.targetPrefix)SendMessage")
+        }
+        // The action may stand anywhere in a form; clients put it first.
+        let beginnings = ["Action=Publish", "Action=SendMessage"]
+        return beginnings.contains { request.body?.readableBytesView.starts(with: $0.utf8) == true }
     }
 
     private func answer(_ request: DirectRequest) async -> DirectResponse {

@@ -45,11 +45,14 @@ public enum Databases {
     /// - Parameters:
     ///   - url: `sqlite:PATH`.
     ///   - migrations: the schema, oldest first; each is applied once.
+    ///   - pageSize: the bytes in a page of a new file, for rows that are much larger or smaller than most.
     /// - Throws: ``DatabaseError``.
-    public static func openSQLite(url: String, migrations: [Migration]) async throws -> any Database {
+    public static func openSQLite(
+        url: String, migrations: [Migration], pageSize: Int? = nil
+    ) async throws -> any Database {
         if namesPostgreSQL(url) { throw DatabaseError.onlySQLite }
         guard url.hasPrefix(sqlite) else { throw DatabaseError.unsupportedURL(url) }
-        let database = try SQLiteDatabase(path: String(url.dropFirst(sqlite.count)))
+        let database = try SQLiteDatabase(path: String(url.dropFirst(sqlite.count)), pageSize: pageSize)
         try await database.migrate(migrations)
         return database
     }

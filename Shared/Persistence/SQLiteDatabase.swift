@@ -19,14 +19,18 @@ public final class SQLiteDatabase: Database {
     private static let largestGroup = 256
 
     /// Opens the file, creating it and its folder if they aren't there.
+    /// - Parameter pageSize: the bytes in a page of a new file; `nil` for as many as SQLite thinks good.
     /// - Throws: ``DatabaseError/cannotOpen(path:reason:)``.
-    public init(path: String) throws {
+    public init(path: String, pageSize: Int? = nil) throws {
         name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         metrics = CommitMetrics(database: name)
         var configuration = Configuration()
         configuration.foreignKeysEnabled = true
         configuration.maximumReaderCount = 2
         configuration.busyMode = .timeout(5)
+        if let pageSize {
+            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA page_size = \(pageSize)") }
+        }
         do {
             let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

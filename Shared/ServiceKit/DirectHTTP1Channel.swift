@@ -32,6 +32,13 @@ struct DirectHTTP1Channel: ServerChildChannel, HTTPChannelHandler {
     let service: DirectService
     let idleTimeout: TimeAmount
     let responder: Responder
+    private let turnstiles = Turnstiles()
+
+    init(service: DirectService, idleTimeout: TimeAmount, responder: @escaping Responder) {
+        self.service = service
+        self.idleTimeout = idleTimeout
+        self.responder = responder
+    }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
@@ -41,7 +48,9 @@ struct DirectHTTP1Channel: ServerChildChannel, HTTPChannelHandler {
                 withPipeliningAssistance: true, withErrorHandling: true, withOutboundHeaderValidation: false)
             let (requests, request) = AsyncStream.makeStream(of: DirectRequest.self)
             let (end, ended) = AsyncStream.makeStream(of: Never.self)
-            let handler = DirectHandler(self.service, idleTimeout: self.idleTimeout, requests: request, end: ended)
+            let handler = DirectHandler(
+                self.service, idleTimeout: self.idleTimeout, turnstile: self.turnstiles.get(on: channel.eventLoop),
+                requests: request, end: ended)
             try pipeline.addHandlers([handler, HTTP1ToHTTPServerCodec(secure: false), DepartureHandler()])
             return Value(
                 routed: try NIOAsyncChannel(

@@ -15,6 +15,7 @@ final class DirectHandler: ChannelDuplexHandler {
     private let requests: AsyncStream<DirectRequest>.Continuation
     private let end: AsyncStream<Never>.Continuation
     private let idleTimeout: TimeAmount
+    private let turnstile: Turnstile
     private var context: ChannelHandlerContext?
     /// The direct request that is being read.
     private var head: HTTPRequestHead?
@@ -33,11 +34,12 @@ final class DirectHandler: ChannelDuplexHandler {
     ///   - requests: gets the direct requests, one at a time.
     ///   - end: is finished when nobody waits for answers any more.
     init(
-        _ service: DirectService, idleTimeout: TimeAmount, requests: AsyncStream<DirectRequest>.Continuation,
-        end: AsyncStream<Never>.Continuation
+        _ service: DirectService, idleTimeout: TimeAmount, turnstile: Turnstile,
+        requests: AsyncStream<DirectRequest>.Continuation, end: AsyncStream<Never>.Continuation
     ) {
         self.service = service
         self.idleTimeout = idleTimeout
+        self.turnstile = turnstile
         self.requests = requests
         self.end = end
     }
@@ -79,7 +81,11 @@ final class DirectHandler: ChannelDuplexHandler {
         // Whoever was to answer has ended; the client sends it again on a new connection.
         guard !self.hasQuit else { return context.close(promise: nil) }
         self.pending = .direct
-        self.requests.yield(request)
+        if self.service.givesWay(request) {
+            self.turnstile.enter { self.requests.yield(request) }
+        } else {
+            self.requests.yield(request)
+        }
     }
 
     // MARK: Answering

@@ -44,16 +44,20 @@ public struct DirectService: Sendable {
     let largestBody: Int
     /// Whether a request is for this service; all others go to the router.
     let wants: @Sendable (HTTPRequestHead) -> Bool
+    /// Whether a request gives way to those that don't: work on it begins only when there is none of these to be seen.
+    let givesWay: @Sendable (DirectRequest) -> Bool
     /// Answers a request. Its task is cancelled when nobody waits for the answer any more: the client has gone, or the
     /// service is shutting down.
     let respond: @Sendable (DirectRequest) async -> DirectResponse
 
     public init(
         largestBody: Int, wants: @escaping @Sendable (HTTPRequestHead) -> Bool,
+        givesWay: @escaping @Sendable (DirectRequest) -> Bool,
         respond: @escaping @Sendable (DirectRequest) async -> DirectResponse
     ) {
         self.largestBody = largestBody
         self.wants = wants
+        self.givesWay = givesWay
         self.respond = respond
     }
 }
