@@ -50,7 +50,7 @@ struct Routes: Sendable {
 
     /// Whether a request sends or publishes. What goes out goes before what comes in, so that queues grow only when their
     /// receivers don't keep up, and not because the broker has no time for them.
-    private static func bringsMessages(_ request: DirectRequest) -> Bool {
+    static func bringsMessages(_ request: DirectRequest) -> Bool {
         if let target = request.head.headers.first(name: "x-amz-target") {
             return target.hasPrefix("\(SQSOperations.targetPrefix)SendMessage")
         }

@@ -3,8 +3,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Lets work begin that gives way to other work: one piece at a time, the next one each time the event loop has looked at
-/// its sockets.
+/// Lets work begin that gives way to other work: one piece each time the event loop has looked at its sockets.
 ///
 /// A loop works on all that it has read before it looks again. Without this, what a crowd of senders has sent is stored
 /// before anybody is heard who wants to receive: queues grow although there is somebody for each message, and what has grown
@@ -13,13 +12,16 @@ import Synchronization
 /// It is used on its loop only. What waits goes on after a byte in a pipe, which the loop finds when it looks.
 final class Turnstile {
     private let loop: any EventLoop
-    private var waiting = CircularBuffer<() -> Void>()
+    private let patience: TimeAmount
+    private var waiting = CircularBuffer<(since: NIODeadline, begin: () -> Void)>()
     private var isTaken = false
     /// The end of the pipe that is written to; without a pipe nobody waits.
     private var bell: CInt = -1
 
-    init(on loop: any EventLoop) {
+    /// - Parameter patience: how long to give way at most, so that nobody waits for ever behind many that don't.
+    init(on loop: any EventLoop, patience: TimeAmount = .milliseconds(100)) {
         self.loop = loop
+        self.patience = patience
         var ends: [CInt] = [-1, -1]
         // There are no files left, perhaps.
         guard pipe(&ends) == 0 else { return }
@@ -38,14 +40,14 @@ final class Turnstile {
 
     /// Begins some work, at once or when its turn comes.
     func enter(_ begin: @escaping () -> Void) {
-        if self.isTaken { self.waiting.append(begin) } else { self.take(begin) }
+        if self.isTaken { return self.waiting.append((.now(), begin)) }
+        begin()
+        self.isTaken = self.bell >= 0
+        if self.isTaken { self.goOnAfterNextLook() }
     }
 
-    private func take(_ begin: () -> Void) {
-        guard self.bell >= 0 else { return begin() }
-        self.isTaken = true
-        begin()
-        // After what has just begun. Often nothing else waits then, and it goes without the pipe.
+    /// After what has just begun. Often nothing else waits then, and it goes without the pipe.
+    private func goOnAfterNextLook() {
         self.loop.assumeIsolated().execute {
             if self.waiting.isEmpty { self.isTaken = false } else { self.ring() }
         }
@@ -57,15 +59,21 @@ final class Turnstile {
     }
 
     private func letNextIn() {
-        if let begin = self.waiting.popFirst() { self.take(begin) } else { self.isTaken = false }
+        let latest = NIODeadline.now() - self.patience
+        var isFirst = true
+        while let next = self.waiting.first, isFirst || next.since < latest {
+            self.waiting.removeFirst().begin()
+            isFirst = false
+        }
+        self.goOnAfterNextLook()
     }
 
     /// Lets everybody in from now on.
     private func open() {
-        if self.bell >= 0 { close(self.bell) }
+        close(self.bell)
         self.bell = -1
         self.isTaken = false
-        while let begin = self.waiting.popFirst() { begin() }
+        while let next = self.waiting.popFirst() { next.begin() }
     }
 
     private final class Listener: ChannelInboundHandler {

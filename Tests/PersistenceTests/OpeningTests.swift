@@ -42,6 +42,18 @@ import Testing
         }
     }
 
+    @Test("A new file has pages as large as it is told; one that is there keeps its own") func pageSize() async throws {
+        try await withTemporaryFolder { folder in
+            let url = "sqlite:\(folder.appending(path: "pages.sqlite").path)"
+            for size in [8192, 4096] {
+                let database = try await Databases.openSQLite(url: url, migrations: [first], pageSize: size)
+                let row = try await database.read { try $0.row("PRAGMA page_size") }
+                #expect(try row?.get("page_size") == 8192)
+                try await database.close()
+            }
+        }
+    }
+
     @Test("A path that can't be opened is named, with what to do") func cannotOpen() async throws {
         try await withTemporaryFolder { folder in
             let file = folder.appending(path: "file")
