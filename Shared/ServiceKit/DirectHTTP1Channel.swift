@@ -46,6 +46,8 @@ struct DirectHTTP1Channel: ServerChildChannel, HTTPChannelHandler {
             // With its assistance one request at a time comes through, so that direct and other answers keep their order.
             try pipeline.configureHTTPServerPipeline(
                 withPipeliningAssistance: true, withErrorHandling: true, withOutboundHeaderValidation: false)
+            try pipeline.addHandler(
+                ReadAhead(), position: .before(pipeline.handler(type: HTTPServerPipelineHandler.self)))
             let (requests, request) = AsyncStream.makeStream(of: DirectRequest.self)
             let (end, ended) = AsyncStream.makeStream(of: Never.self)
             let handler = DirectHandler(

@@ -103,9 +103,9 @@ final class DirectHandler: ChannelDuplexHandler {
             context.write(self.wrapOutboundOut(.body(.byteBuffer(response.body))), promise: nil)
         }
         self.becomeIdle()
-        let end = context.writeAndFlush(self.wrapOutboundOut(.end(nil)))
-        if isLast {
-            end.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        guard isLast else { return context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil) }
+        context.writeAndFlush(self.wrapOutboundOut(.end(nil))).assumeIsolated().whenComplete { _ in
+            context.close(promise: nil)
         }
     }
 

@@ -248,6 +248,44 @@ def test_cut_off(open_broker, cut):
     assert not answer or answer.split()[1] == b"400"
 
 
+def request(operation, body):
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSQS.{operation}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def test_several_at_once(open_broker):
+    """Requests that are sent together are answered in their order, though the first one takes longest."""
+    wait = request("ReceiveMessage", b"{" + QUEUE + b',"WaitTimeSeconds":1}')
+    health = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    with connect(open_broker) as connection:
+        connection.sendall(wait + health + request("ListQueues", b"{}") + wait[:-10])
+        connection.sendall(wait[-10:] + health)
+        data = b""
+        while data.count(b"HTTP/1.1 200 OK") < 5:
+            chunk = connection.recv(65536)
+            assert chunk, data
+            data += chunk
+    bodies = [answer.partition(b"\r\n\r\n")[2] for answer in data.split(b"HTTP/1.1 200 OK")[1:]]
+    assert [bodies[0], bodies[3]] == [b"{}", b"{}"]
+    assert bodies[1] == bodies[4] == b'{"status":"live"}'
+    assert b"QueueUrls" in bodies[2]
+
+
+def test_many_at_once(open_broker):
+    """Of one who goes on sending while nothing is answered little is read."""
+    with connect(open_broker) as connection:
+        connection.sendall(request("ReceiveMessage", b"{" + QUEUE + b',"WaitTimeSeconds":20}'))
+        more = request("ListQueues", b'{"QueueNamePrefix":"%s"}' % (b"x" * 60_000)) * 10
+        connection.settimeout(2)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 128 * MEGABYTE:
+                sent += connection.send(more[sent % len(more) :])
+        print(f"{sent / MEGABYTE:.0f} MB sent")
+        # The system's buffers hold some.
+        assert sent < 32 * MEGABYTE
+
+
 def test_random_bytes(open_broker):
     seed = random.SystemRandom().randrange(1 << 32)
     print("seed", seed)
