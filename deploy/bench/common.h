@@ -25,6 +25,11 @@ static inline double seconds(void) {
     return now.tv_sec + now.tv_nsec / 1e9;
 }
 
+static inline void sleep_until(double time) {
+    struct timespec until = {.tv_sec = (time_t)time, .tv_nsec = (long)((time - (time_t)time) * 1e9)};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
 // User and system time of a process so far, from /proc/PID/stat.
 static inline double cpu_seconds(int process) {
     char path[64], text[1024];

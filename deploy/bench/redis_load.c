@@ -75,6 +75,8 @@ int main(int count, char **arguments) {
     text = message(size);
     redisContext *connection = connect_to_server();
     for (int queue = 0; queue < QUEUES; queue++) {
+        redisAppendCommand(connection, "DEL load-%d", queue);
+        freeReplyObject(answer(connection));
         redisAppendCommand(connection, "XGROUP CREATE load-%d load $ MKSTREAM", queue);
         freeReplyObject(answer(connection));
     }
