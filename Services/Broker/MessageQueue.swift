@@ -288,8 +288,13 @@ extension MessageQueue {
     /// The dead-letter queue came or went.
     func refreshSettings() { update(record) }
 
-    /// How much content may be kept in memory for this queue.
-    func limitContent(to bytes: Int) { guarded.withLock { $0.state.limits.contentBytes = bytes } }
+    /// How many messages, and how much of their contents, may be kept in memory for this queue.
+    func limitMemory(messages: Int, contentBytes: Int) {
+        guarded.withLock { guarded in
+            guarded.state.limits.window = messages
+            guarded.state.limits.contentBytes = contentBytes
+        }
+    }
 
     /// Notes a purge.
     /// - Throws: if the last one was less than 60 seconds ago.

@@ -39,12 +39,12 @@ extension QueueState {
     }
 
     struct Limits: Sendable {
-        /// The most messages in the window.
-        var window = 2048
+        /// The most messages in the window. What piles up for a moment fits, and needn't be read from disk.
+        var window = 16_384
         /// How many are read at once. The next page is asked for when fewer than half of it are left.
         var page = 1024
         /// The most bytes of content that are kept with the window.
-        var contentBytes = 4 << 20
+        var contentBytes = 32 << 20
         var inFlight = 120_000
         var expiriesAtOnce = 500
         var longestVisibility: Milliseconds = 43_200_000

@@ -11,8 +11,9 @@ final class Queues: Sendable {
     private let logger: Logger
     private let byName = Mutex<[String: MessageQueue]>([:])
 
-    /// What may be kept of contents in memory, for all queues together.
-    private static let contentBytes = 64 << 20
+    /// What may be kept in memory for all queues together, and for one of them at the least and at the most.
+    private static let messages = (all: 131_072, each: 2048...16_384)
+    private static let contentBytes = (all: 64 << 20, each: 64 << 10...32 << 20)
 
     init(store: BrokerStore, clock: any BrokerClock, work: BackgroundWork, logger: Logger) {
         self.store = store
@@ -127,8 +128,12 @@ final class Queues: Sendable {
             byName[record.name] = queue
             return Array(byName.values)
         }
-        let share = min(4 << 20, max(64 << 10, Self.contentBytes / queues.count))
-        for queue in queues { queue.limitContent(to: share) }
+        func share(_ limit: (all: Int, each: ClosedRange<Int>)) -> Int {
+            min(limit.each.upperBound, max(limit.each.lowerBound, limit.all / queues.count))
+        }
+        for queue in queues {
+            queue.limitMemory(messages: share(Self.messages), contentBytes: share(Self.contentBytes))
+        }
     }
 
     /// Forgets a queue that was deleted, and answers those who wait for its messages.

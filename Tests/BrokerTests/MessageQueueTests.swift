@@ -58,6 +58,7 @@ struct MessageQueueTests {
         try await withQueues(folder) { queues, _ in
             try await queues.create("deep", attributes: QueueAttributes(), tags: [:])
             let queue = try queues.get("deep")
+            queue.limitMemory(messages: 2048, contentBytes: 1 << 20)
             for start in stride(from: 0, to: total, by: 100) {
                 _ = try await queue.send((start..<start + 100).map { outgoing("\($0)") })
             }
