@@ -27,9 +27,9 @@ enum ContentCoding {
 
     /// - Throws: `InternalFailure` if the bytes aren't what `encode` makes.
     static func decode(_ data: Data) throws(AWSError) -> [MessageContent] {
-        var fields = Fields(bytes: [UInt8](data)[...])
+        var fields = Fields([UInt8](data))
         var contents: [MessageContent] = []
-        while !fields.bytes.isEmpty {
+        while !fields.isAtEnd {
             let body = try fields.next()
             let digest = try fields.next()
             let attributes = try fields.next()
@@ -47,16 +47,25 @@ enum ContentCoding {
     }
 
     private struct Fields {
-        var bytes: ArraySlice<UInt8>
+        let bytes: [UInt8]
+        private var place = 0
+
+        init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+        var isAtEnd: Bool { place == bytes.count }
 
         mutating func next() throws(AWSError) -> String {
-            guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
-                let count = Int(String(decoding: bytes[..<colon], as: UTF8.self)), count >= 0,
-                bytes.endIndex - colon > count
-            else { throw .internalFailure }
-            let field = bytes[(colon + 1)..<(colon + 1 + count)]
-            bytes = bytes[field.endIndex...]
-            return String(decoding: field, as: UTF8.self)
+            var count = 0
+            var colon = place
+            while colon < bytes.count, colon - place < 9, bytes[colon].isDigit {
+                count = count * 10 + Int(bytes[colon] - UInt8(ascii: "0"))
+                colon += 1
+            }
+            guard colon > place, bytes.count - colon > count, bytes[colon] == UInt8(ascii: ":") else {
+                throw .internalFailure
+            }
+            place = colon + 1 + count
+            return String(decoding: bytes[(colon + 1)..<place], as: UTF8.self)
         }
     }
 }
