@@ -43,7 +43,7 @@ struct QuoteDesk<WaitClock: Clock<Duration>>: Sendable {
                 switch mode {
                 case .parallel:
                     for part in Gathering.Part.allCases {
-                        happened.yield(.asked(part))
+                        gathering.take(.asked(part), at: .zero)
                         group.addTask { happened.yield(await broker.ask(for: part, of: question, until: expiry)) }
                     }
                 case .sequential:
