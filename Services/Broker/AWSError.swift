@@ -27,26 +27,43 @@ struct AWSError: Error, Equatable {
     }
 }
 
-// Who may come in
+// All services
 extension AWSError {
-    private static func common(_ code: String, shape: String, _ message: String, status: Int = 403) -> AWSError {
+    private static func common(_ code: String, shape: String, _ message: String, status: Int = 400) -> AWSError {
         var error = AWSError(code: code, shape: shape, message, status: status)
         error.namespace = "com.amazon.coral.service"
         return error
     }
 
+    static func invalidParameterValue(_ message: String) -> AWSError {
+        common("InvalidParameterValue", shape: "InvalidParameterValueException", message)
+    }
+    static func missingParameter(_ name: String) -> AWSError {
+        common(
+            "MissingParameter", shape: "MissingRequiredParameterException",
+            "The request must contain the parameter \(name).")
+    }
+    static func unknownOperation(_ name: String) -> AWSError {
+        common(
+            "InvalidAction", shape: "UnknownOperationException",
+            "The operation '\(name.prefix(100))' is not known here.")
+    }
+    static func serialization(_ message: String) -> AWSError {
+        common("SerializationException", shape: "SerializationException", message)
+    }
+    // Who may come in
     static let missingAuthenticationToken = common(
         "MissingAuthenticationToken", shape: "MissingAuthenticationTokenException",
-        "Request is missing Authentication Token")
+        "Request is missing Authentication Token", status: 403)
     static let invalidClientToken = common(
         "InvalidClientTokenId", shape: "UnrecognizedClientException",
-        "The security token included in the request is invalid.")
+        "The security token included in the request is invalid.", status: 403)
     static func incompleteSignature(_ message: String) -> AWSError {
-        common("IncompleteSignature", shape: "IncompleteSignatureException", message, status: 400)
+        common("IncompleteSignature", shape: "IncompleteSignatureException", message)
     }
     /// Also what a request is told whose date is outside of the clock window.
     static func signatureDoesNotMatch(_ message: String) -> AWSError {
-        common("SignatureDoesNotMatch", shape: "InvalidSignatureException", message)
+        common("SignatureDoesNotMatch", shape: "InvalidSignatureException", message, status: 403)
     }
 }
 
@@ -125,24 +142,10 @@ extension AWSError {
             "Value \(handle) for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change."
         )
     }
-    static func serialization(_ message: String) -> AWSError { AWSError(code: "SerializationException", message) }
 }
 
-// Both
+// The broker's own
 extension AWSError {
-    static func invalidParameterValue(_ message: String) -> AWSError {
-        AWSError(code: "InvalidParameterValue", shape: "InvalidParameterValueException", message)
-    }
-    static func missingParameter(_ name: String) -> AWSError {
-        AWSError(
-            code: "MissingParameter", shape: "MissingRequiredParameterException",
-            "The request must contain the parameter \(name).")
-    }
-    static func unknownOperation(_ name: String) -> AWSError {
-        AWSError(
-            code: "InvalidAction", shape: "UnknownOperationException",
-            "The operation '\(name.prefix(100))' is not known here.")
-    }
     static let unavailable = AWSError(
         code: "ServiceUnavailable", "Nothing was saved: the disk is full or can't be written. Try again later.",
         status: 503, isSenderFault: false)

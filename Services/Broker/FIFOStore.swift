@@ -27,7 +27,8 @@ extension BrokerStore {
         try transaction.execute("UPDATE messages SET visible_at_ms = 0 WHERE sequence = \(next)")
     }
 
-    /// Moves a message to a FIFO dead-letter queue, where it has the place in its group that its sequence gives it.
+    /// Moves a message to a FIFO dead-letter queue, where it has the place in its group that its sequence gives it. Its time
+    /// there counts anew, unlike a standard queue's.
     func moveInOrder(
         _ sequence: Int64, from queue: QueueRecord, to target: Int64, now: Milliseconds,
         _ transaction: any Transaction
@@ -39,7 +40,7 @@ extension BrokerStore {
         let group: String? = try row.get("group_id")
         let moved = try transaction.row(
             """
-            UPDATE messages SET queue_id = \(target), visible_at_ms = 1, held_until_ms = \(now),
+            UPDATE messages SET queue_id = \(target), visible_at_ms = 1, held_until_ms = \(now), sent_at_ms = \(now),
                 dead_letter_source = \(queue.name)
             WHERE sequence = \(sequence) RETURNING *
             """

@@ -18,6 +18,12 @@ struct MessageAttribute: Sendable, Equatable {
         }
     }
 
+    /// Digits with a sign, a point and an exponent if need be, unlike what `Double` takes (`nan`, `0x10`).
+    private static func isDecimal(_ text: String) -> Bool {
+        Double(text)?.isFinite == true
+            && text.utf8.allSatisfy { $0.isDigit || "+-.eE".utf8.contains($0) }
+    }
+
     /// Checks an attribute as it came over the wire.
     init(name: String, type: String?, text: String?, binary: Data?) throws(AWSError) {
         try Self.check(name: name)
@@ -33,7 +39,7 @@ struct MessageAttribute: Sendable, Equatable {
                     "The message attribute '\(name)' must contain a non-empty message attribute value for message attribute type '\(kind)'."
                 )
             }
-            if kind == "Number", Double(text) == nil {
+            if kind == "Number", !Self.isDecimal(text) {
                 throw .invalidParameterValue("Can't cast the value of message (user) attribute '\(name)' to a number.")
             }
             value = .text(text)

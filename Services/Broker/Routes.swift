@@ -18,6 +18,8 @@ struct Routes: Sendable {
 
     /// A batch of the largest messages, every character escaped, fits.
     private static let largestBody = 8 << 20
+    /// All bodies together, so that those who send large ones, or never end them, don't take all the memory.
+    private static let room = 256 << 20
     /// What anybody may ask for who has the token or the subscription's ARN.
     private static let openActions: Set = ["ConfirmSubscription", "Unsubscribe"]
 
@@ -30,7 +32,9 @@ struct Routes: Sendable {
 
     /// A span and a line in the log for each request would be most of the broker's work.
     var direct: DirectService {
-        DirectService(largestBody: Self.largestBody, wants: Self.isCall, givesWay: Self.bringsMessages) { request in
+        DirectService(
+            largestBody: Self.largestBody, room: Self.room, wants: Self.isCall, givesWay: Self.bringsMessages
+        ) { request in
             await answer(request)
         }
     }
@@ -56,7 +60,8 @@ struct Routes: Sendable {
         }
         // The action may stand anywhere in a form; clients put it first.
         let beginnings = ["Action=Publish", "Action=SendMessage"]
-        return beginnings.contains { request.body?.readableBytesView.starts(with: $0.utf8) == true }
+        guard case .whole(let body) = request.body else { return false }
+        return beginnings.contains { body.readableBytesView.starts(with: $0.utf8) }
     }
 
     private func answer(_ request: DirectRequest) async -> DirectResponse {
@@ -86,14 +91,17 @@ struct Routes: Sendable {
                 isGet ? try FormParameters(parsing: (request.query ?? "").utf8) : try FormParameters(parsing: body)
             let action = form["Action"] ?? ""
             // The addresses in a notification are there for whoever got it.
-            let isOpen = isGet && Self.openActions.contains(action) && !Gatekeeper.isSigned(request)
+            let version = form["Version"] ?? SNSOperations.version
+            let isOpen =
+                isGet && version == SNSOperations.version && Self.openActions.contains(action)
+                && !Gatekeeper.isSigned(request)
             if !isOpen { try gatekeeper.admit(request, body: body) }
             let caller = caller.authenticated(!isOpen)
             guard !action.isEmpty else {
                 throw AWSError(code: "MissingAction", "The request must contain the parameter Action.")
             }
             let result: XMLWriter
-            switch form["Version"] ?? SNSOperations.version {
+            switch version {
             case SNSOperations.version: result = try await sns.run(action, form, caller)
             case SQSQuery.version:
                 namespace = SQSQuery.namespace
@@ -101,7 +109,7 @@ struct Routes: Sendable {
             case STSOperations.version:
                 namespace = STSOperations.namespace
                 result = try STSOperations.run(action, caller, accessKeyID: gatekeeper.key?.id)
-            case let version:
+            default:
                 throw AWSError(
                     code: "NoSuchVersion",
                     "The version '\(version.prefix(40))' is not known: SNS is 2010-03-31, SQS 2012-11-05, STS 2011-06-15."
@@ -140,11 +148,17 @@ struct Routes: Sendable {
     }
 
     private func body(of request: DirectRequest) throws(AWSError) -> Data {
-        guard let body = request.body else {
+        switch request.body {
+        case .whole(let body): return Data(body.readableBytesView)
+        case .tooLarge:
             throw AWSError(
                 code: "RequestEntityTooLarge", "The request is larger than \(Self.largestBody) bytes.", status: 413)
+        case .noRoom:
+            throw AWSError(
+                code: "ServiceUnavailable",
+                "There are too many large requests at once; send the request again.", status: 503,
+                isSenderFault: false)
         }
-        return Data(body.readableBytesView)
     }
 
     /// What Amazon would call an error. One that no client caused goes to the log.

@@ -12,7 +12,11 @@ enum SQSQuery {
     static func run(
         _ action: String, _ form: FormParameters, path: String, _ operations: SQSOperations, _ caller: Caller
     ) async throws -> XMLWriter {
-        var input = input(form, action)
+        var input = members(form, action)
+        let entries = "\(action)RequestEntry"
+        if form.names.contains(entries) {
+            input["Entries"] = .array(form.numbered(entries).map { .object(members($0, action)) })
+        }
         if input["QueueUrl"] == nil, path.count > 1 { input["QueueUrl"] = .string(caller.baseURL + path) }
         var json = JSONWriter()
         json.value(.object(input))
@@ -41,23 +45,22 @@ enum SQSQuery {
         "WaitTimeSeconds",
     ]
 
-    private static func input(_ form: FormParameters, _ action: String) -> [String: JSONValue] {
-        var input: [String: JSONValue] = [:]
+    /// The members of a request, or of an entry of a batch.
+    private static func members(_ form: FormParameters, _ action: String) -> [String: JSONValue] {
+        var members: [String: JSONValue] = [:]
         for name in form.names {
             if let list = lists[name] {
-                input[list] = .array(form.numbered(name).compactMap { $0[""].map(JSONValue.string) })
+                members[list] = .array(form.numbered(name).compactMap { $0[""].map(JSONValue.string) })
             } else if let map = maps[name] {
                 let key = map == "Tags" && action == "CreateQueue" ? "tags" : map
-                input[key] = .object(entries(form.numbered(name), of: name))
-            } else if name.hasSuffix("BatchRequestEntry") {
-                input["Entries"] = .array(form.numbered(name).map { .object(self.input($0, action)) })
+                members[key] = .object(entries(form.numbered(name), of: name))
             } else if let text = form[name] {
                 // What isn't a number stays text, and the operation says what is wrong.
                 let number = numbers.contains(name) ? Int(text).map { JSONValue.number(Double($0)) } : nil
-                input[name] = number ?? .string(text)
+                members[name] = number ?? .string(text)
             }
         }
-        return input
+        return members
     }
 
     private static func entries(_ items: [FormParameters], of name: String) -> [String: JSONValue] {
@@ -118,7 +121,7 @@ enum SQSQuery {
         switch value {
         case .string(let text): text
         case .bool(let isTrue): isTrue ? "true" : "false"
-        case .number(let number): String(Int64(number))
+        case .number(let number): number.decimal
         case .null, .array, .object: ""
         }
     }
@@ -129,7 +132,7 @@ extension JSONWriter {
     fileprivate mutating func value(_ value: JSONValue) {
         switch value {
         case .string(let text): string(text)
-        case .number(let number): raw(String(Int64(number)))
+        case .number(let number): raw(number.decimal)
         case .bool(let isTrue): raw(isTrue ? "true" : "false")
         case .null: raw("null")
         case .array(let items): array(items) { $0.value($1) }
@@ -140,4 +143,9 @@ extension JSONWriter {
             }
         }
     }
+}
+
+extension Double {
+    /// Without a fraction, if it is a number that has none.
+    fileprivate var decimal: String { Int64(exactly: self).map { String($0) } ?? "\(self)" }
 }

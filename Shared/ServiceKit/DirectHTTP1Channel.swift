@@ -33,9 +33,11 @@ struct DirectHTTP1Channel: ServerChildChannel, HTTPChannelHandler {
     let idleTimeout: TimeAmount
     let responder: Responder
     private let turnstiles = Turnstiles()
+    private let room: BodyRoom
 
     init(service: DirectService, idleTimeout: TimeAmount, responder: @escaping Responder) {
         self.service = service
+        self.room = BodyRoom(service.room)
         self.idleTimeout = idleTimeout
         self.responder = responder
     }
@@ -51,8 +53,8 @@ struct DirectHTTP1Channel: ServerChildChannel, HTTPChannelHandler {
             let (requests, request) = AsyncStream.makeStream(of: DirectRequest.self)
             let (end, ended) = AsyncStream.makeStream(of: Never.self)
             let handler = DirectHandler(
-                self.service, idleTimeout: self.idleTimeout, turnstile: self.turnstiles.get(on: channel.eventLoop),
-                requests: request, end: ended)
+                self.service, idleTimeout: self.idleTimeout, room: self.room,
+                turnstile: self.turnstiles.get(on: channel.eventLoop), requests: request, end: ended)
             try pipeline.addHandlers([handler, HTTP1ToHTTPServerCodec(secure: false), DepartureHandler()])
             return Value(
                 routed: try NIOAsyncChannel(

@@ -15,15 +15,22 @@ final class DirectHandler: ChannelDuplexHandler {
     private let requests: AsyncStream<DirectRequest>.Continuation
     private let end: AsyncStream<Never>.Continuation
     private let idleTimeout: TimeAmount
+    private let room: BodyRoom
     private let turnstile: Turnstile
     private var context: ChannelHandlerContext?
     /// The direct request that is being read.
     private var head: HTTPRequestHead?
     private var body: ByteBuffer?
+    /// How much room the body takes; that of a request which has been read, until it is answered.
+    private var taken = 0
     /// Whether the connection ends with the answer to a request that was not read to its end.
-    private var isTooLarge = false
+    private var isCutShort = false
+    /// The direct request on which work has not begun.
+    private var held: DirectRequest?
     /// A request that has been read and not yet answered.
     private var pending = Pending.none
+    /// Whether the routed request that is being read was answered before its end.
+    private var isAnswered = false
     private var idleSince = NIODeadline.now()
     private var idleCheck: Scheduled<Void>?
     private var hasQuit = false
@@ -34,11 +41,12 @@ final class DirectHandler: ChannelDuplexHandler {
     ///   - requests: gets the direct requests, one at a time.
     ///   - end: is finished when nobody waits for answers any more.
     init(
-        _ service: DirectService, idleTimeout: TimeAmount, turnstile: Turnstile,
+        _ service: DirectService, idleTimeout: TimeAmount, room: BodyRoom, turnstile: Turnstile,
         requests: AsyncStream<DirectRequest>.Continuation, end: AsyncStream<Never>.Continuation
     ) {
         self.service = service
         self.idleTimeout = idleTimeout
+        self.room = room
         self.turnstile = turnstile
         self.requests = requests
         self.end = end
@@ -47,45 +55,74 @@ final class DirectHandler: ChannelDuplexHandler {
     // MARK: Reading
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if self.isTooLarge { return }
+        if self.isCutShort { return }
         switch self.unwrapInboundIn(data) {
         case .head(let head) where self.service.wants(head):
             (self.head, self.body) = (head, nil)
             let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
-            if length > self.service.largestBody { self.refuse(head, context) }
-        case .head: context.fireChannelRead(data)
+            if length > self.service.largestBody { self.refuse(head, .tooLarge, context) }
+        case .head:
+            self.isAnswered = false
+            context.fireChannelRead(data)
         case .body(let part):
             guard let head = self.head else { return context.fireChannelRead(data) }
-            if (self.body?.readableBytes ?? 0) + part.readableBytes > self.service.largestBody {
-                self.refuse(head, context)
-            } else if self.body?.writeImmutableBuffer(part) == nil {
-                self.body = part
+            let size = part.readableBytes
+            guard (self.body?.readableBytes ?? 0) + size <= self.service.largestBody else {
+                return self.refuse(head, .tooLarge, context)
             }
+            guard self.room.take(size) else { return self.refuse(head, .noRoom, context) }
+            self.taken += size
+            if self.body?.writeImmutableBuffer(part) == nil { self.body = part }
         case .end:
             guard let head = self.head else {
-                self.pending = .routed
+                if !self.isAnswered { self.pending = .routed }
                 return context.fireChannelRead(data)
             }
-            self.pass(DirectRequest(head: head, body: self.body ?? ByteBuffer()), context)
+            self.pass(DirectRequest(head: head, body: .whole(self.body ?? ByteBuffer())), context)
         }
     }
 
-    /// Has a request answered whose body is larger than the service takes, and reads no further.
-    private func refuse(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        self.isTooLarge = true
-        self.pass(DirectRequest(head: head, body: nil), context)
+    /// Has a request answered whose body the service doesn't take, and reads no further.
+    private func refuse(_ head: HTTPRequestHead, _ body: DirectRequest.Body, _ context: ChannelHandlerContext) {
+        self.isCutShort = true
+        self.giveRoomBack()
+        self.pass(DirectRequest(head: head, body: body), context)
+    }
+
+    private func giveRoomBack() {
+        if self.taken > 0 { self.room.giveBack(self.taken) }
+        self.taken = 0
     }
 
     private func pass(_ request: DirectRequest, _ context: ChannelHandlerContext) {
         (self.head, self.body) = (nil, nil)
         // Whoever was to answer has ended; the client sends it again on a new connection.
         guard !self.hasQuit else { return context.close(promise: nil) }
+        self.held = request
+        self.admit(context)
+    }
+
+    /// Lets work on the held request begin when its turn comes. A client that doesn't read its answers gets no more of them.
+    private func admit(_ context: ChannelHandlerContext) {
+        guard let request = self.held, self.pending == .none, context.channel.isWritable else { return }
         self.pending = .direct
         if self.service.givesWay(request) {
-            self.turnstile.enter { self.requests.yield(request) }
+            self.turnstile.enter { self.begin() }
         } else {
-            self.requests.yield(request)
+            self.begin()
         }
+    }
+
+    private func begin() {
+        guard let request = self.held else { return }
+        self.held = nil
+        self.pending = .direct
+        self.requests.yield(request)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        self.admit(context)
+        context.fireChannelWritabilityChanged()
     }
 
     // MARK: Answering
@@ -95,7 +132,7 @@ final class DirectHandler: ChannelDuplexHandler {
         guard let context = self.context else { return }
         var headers = response.headers
         headers.add(name: "content-length", value: String(response.body.readableBytes))
-        let isLast = !request.isKeepAlive || self.isTooLarge || self.hasQuit
+        let isLast = !request.isKeepAlive || self.isCutShort || self.hasQuit
         if isLast { headers.add(name: "connection", value: "close") }
         let head = HTTPResponseHead(version: .http1_1, status: response.status, headers: headers)
         context.write(self.wrapOutboundOut(.head(head)), promise: nil)
@@ -111,7 +148,10 @@ final class DirectHandler: ChannelDuplexHandler {
 
     /// The answers of others pass here.
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = self.unwrapOutboundIn(data) { self.becomeIdle() }
+        if case .end = self.unwrapOutboundIn(data) {
+            self.isAnswered = true
+            self.becomeIdle()
+        }
         context.write(data, promise: promise)
     }
 
@@ -140,6 +180,8 @@ final class DirectHandler: ChannelDuplexHandler {
         guard case .some(.inputClosed) = event as? ChannelEvent else {
             return context.fireUserInboundEventTriggered(event)
         }
+        // What has come is answered, if it is still held, too.
+        self.begin()
         self.quit()
         // Hummingbird closes the connection at once, which would be under the answer.
         if self.pending != .direct { context.fireUserInboundEventTriggered(event) }
@@ -157,11 +199,13 @@ final class DirectHandler: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        self.giveRoomBack()
         self.idleCheck?.cancel()
     }
 
     private func becomeIdle() {
         self.pending = .none
+        self.giveRoomBack()
         self.idleSince = .now()
     }
 

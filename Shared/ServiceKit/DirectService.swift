@@ -3,12 +3,19 @@ public import NIOHTTP1
 
 /// A request as it came off the wire, with all of its body.
 public struct DirectRequest: Sendable {
+    public enum Body: Sendable {
+        case whole(ByteBuffer)
+        /// It was larger than the service takes, and was not read to its end.
+        case tooLarge
+        /// There is no room for it beside those of other requests, and it was not read to its end.
+        case noRoom
+    }
+
     /// Method, path with query, and headers.
     public let head: HTTPRequestHead
-    /// `nil` if it was larger than the service takes.
-    public let body: ByteBuffer?
+    public let body: Body
 
-    public init(head: HTTPRequestHead, body: ByteBuffer?) {
+    public init(head: HTTPRequestHead, body: Body) {
         self.head = head
         self.body = body
     }
@@ -42,6 +49,8 @@ public struct DirectResponse: Sendable {
 public struct DirectService: Sendable {
     /// How many bytes a body may have.
     let largestBody: Int
+    /// How many bytes the bodies of all requests may have together that are not yet answered.
+    let room: Int
     /// Whether a request is for this service; all others go to the router.
     let wants: @Sendable (HTTPRequestHead) -> Bool
     /// Whether a request gives way to those that don't: work on it begins only when there is none of these to be seen.
@@ -51,11 +60,12 @@ public struct DirectService: Sendable {
     let respond: @Sendable (DirectRequest) async -> DirectResponse
 
     public init(
-        largestBody: Int, wants: @escaping @Sendable (HTTPRequestHead) -> Bool,
+        largestBody: Int, room: Int, wants: @escaping @Sendable (HTTPRequestHead) -> Bool,
         givesWay: @escaping @Sendable (DirectRequest) -> Bool,
         respond: @escaping @Sendable (DirectRequest) async -> DirectResponse
     ) {
         self.largestBody = largestBody
+        self.room = room
         self.wants = wants
         self.givesWay = givesWay
         self.respond = respond

@@ -22,7 +22,8 @@ final class ReadAhead: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if !self.isAhead { context.read() }
+        // A request that is still coming in is read as fast as its reader wants it.
+        if self.unanswered > 0, !self.isAhead { context.read() }
         context.fireChannelReadComplete()
     }
 

@@ -199,6 +199,10 @@ struct BrokerTests {
         }
     }
 
+    private static let errorsOfAllServices: Set = [
+        "InvalidParameterValue", "InvalidAction", "MissingParameter", "SerializationException",
+    ]
+
     @Test(arguments: [
         ("SendMessage", #"{"MessageBody":"x"}"#, "MissingParameter"),
         (
@@ -221,7 +225,8 @@ struct BrokerTests {
             let answer = try await broker.sqs(operation, input)
             #expect(answer.status == 400)
             #expect(answer.code == code)
-            #expect(answer["__type"]?.string?.hasPrefix("com.amazonaws.sqs#") == true)
+            let namespace = Self.errorsOfAllServices.contains(code) ? "com.amazon.coral.service" : "com.amazonaws.sqs"
+            #expect(answer["__type"]?.string?.hasPrefix("\(namespace)#") == true)
         }
     }
 }

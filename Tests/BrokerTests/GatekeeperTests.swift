@@ -1,5 +1,6 @@
 import AWSSignature
 import Foundation
+import NIOCore
 import NIOHTTP1
 import ServiceKit
 import Testing
@@ -52,7 +53,9 @@ import Testing
     private static func request(
         _ method: HTTPMethod, _ path: String, _ headers: HTTPHeaders = ["Host": "127.0.0.1:4566"]
     ) -> DirectRequest {
-        DirectRequest(head: HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: headers), body: nil)
+        DirectRequest(
+            head: HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: headers),
+            body: .whole(ByteBuffer()))
     }
 
     private func admit(_ signed: Signed, at now: Int = noon) throws(AWSError) {
