@@ -41,7 +41,7 @@ struct GroupedWindow: WaitingMessages {
         static func < (left: Head, right: Head) -> Bool { left.position < right.position }
     }
 
-    var limits: QueueState.Limits
+    var limits: QueueState.Limits { didSet { shrink() } }
     private var groups: [String: Group] = [:]
     private var groupOf: [Int64: String] = [:]
     private var heads = Heap<Head>()
@@ -173,7 +173,7 @@ struct GroupedWindow: WaitingMessages {
             hungry.removeFirst()
             groups[id]?.isHungry = false
         }
-        if !hungry.isEmpty, ready < limits.window {
+        if !hungry.isEmpty {
             return .groups(
                 hungry.prefix(Self.groupsAtOnce).filter(isHungry).compactMap { id in
                     groups[id]?.next.map { QueueState.GroupStart(group: id, from: $0) }
@@ -219,6 +219,7 @@ struct GroupedWindow: WaitingMessages {
             let next = page.incomplete.contains(id) ? last[id].map { $0 + 1 } : nil
             change(id) { $0.next = next }
             settle(id)
+            shrink(id)
         }
         return stillInFlight
     }
@@ -269,9 +270,10 @@ struct GroupedWindow: WaitingMessages {
         }
     }
 
-    /// Leaves the last messages of a group to the disk if there are too many in memory.
+    /// Leaves the last messages of a group to the disk if there are too many in memory. If it isn't locked, the first one
+    /// stays, which may be the next of all.
     private mutating func shrink(_ id: String) {
-        while let group = groups[id], let last = group.waiting.last,
+        while let group = groups[id], let last = group.waiting.last, group.waiting.count > (group.isLocked ? 0 : 1),
             (group.isLocked ? locked : ready) > limits.window
         {
             groupOf[last.sequence] = nil
@@ -281,6 +283,19 @@ struct GroupedWindow: WaitingMessages {
                 group.waiting.removeLast()
                 group.next = last.sequence
             }
+        }
+    }
+
+    /// Keeps no more than the limits allow from now on: of each group the last messages go, and then contents.
+    private mutating func shrink() {
+        for id in Array(groups.keys) {
+            shrink(id)
+            guard contentBytes > limits.contentBytes, var group = groups[id] else { continue }
+            for index in group.waiting.indices.reversed() where contentBytes > limits.contentBytes {
+                contentBytes -= group.waiting[index].content?.size ?? 0
+                group.waiting[index].content = nil
+            }
+            groups[id] = group
         }
     }
 }

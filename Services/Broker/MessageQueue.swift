@@ -291,6 +291,8 @@ extension MessageQueue {
     /// How many messages, and how much of their contents, may be kept in memory for this queue.
     func limitMemory(messages: Int, contentBytes: Int) {
         guarded.withLock { guarded in
+            let limits = guarded.state.limits
+            guard limits.window != messages || limits.contentBytes != contentBytes else { return }
             guarded.state.limits.window = messages
             guarded.state.limits.contentBytes = contentBytes
         }
@@ -307,6 +309,9 @@ extension MessageQueue {
         }
         if !isAllowed { throw .purgeInProgress(name) }
     }
+
+    /// Forgets a purge that came to nothing, so that it can be tried again at once.
+    func purgeFailed() { guarded.withLock { $0.purgedAt = nil } }
 }
 
 // MARK: The shell around the state

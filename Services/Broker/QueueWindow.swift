@@ -5,7 +5,7 @@ import Collections
 /// A message in the window has exactly the position that it has on disk, and every waiting message before the horizon
 /// is in the window.
 struct QueueWindow: WaitingMessages {
-    var limits: QueueState.Limits
+    var limits: QueueState.Limits { didSet { shrink() } }
     private var messages: [Int64: QueuedMessage] = [:]
     private var order = Heap<Position>()
     private var contentBytes = 0
@@ -101,6 +101,7 @@ struct QueueWindow: WaitingMessages {
         order.insert(message.position)
     }
 
+    /// Leaves the last messages to the disk if there are too many in memory.
     private mutating func evict() {
         while messages.count > limits.window, let last = order.popMax() {
             guard let message = messages[last.sequence], message.position == last else { continue }
@@ -108,6 +109,17 @@ struct QueueWindow: WaitingMessages {
             contentBytes -= message.content?.size ?? 0
             horizon = last
             beyond += 1
+        }
+    }
+
+    /// Keeps no more than the limits allow from now on: the last messages go, and of those that stay the last contents.
+    private mutating func shrink() {
+        evict()
+        guard contentBytes > limits.contentBytes else { return }
+        for message in messages.values.sorted(by: { $0.position > $1.position }) {
+            guard contentBytes > limits.contentBytes else { return }
+            contentBytes -= message.content?.size ?? 0
+            messages[message.sequence]?.content = nil
         }
     }
 }

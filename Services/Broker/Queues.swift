@@ -27,7 +27,8 @@ final class Queues: Sendable {
         let (records, counts) = try await store.database.read { [store] transaction in
             (try store.queues(transaction), try store.countMessages(transaction))
         }
-        for record in records { add(record, stored: counts[record.id] ?? 0) }
+        for record in records { insert(record, stored: counts[record.id] ?? 0) }
+        shareMemory()
         // A dead-letter queue may come later in the list than its sources.
         for queue in all { queue.refreshSettings() }
         sweep()
@@ -108,28 +109,45 @@ final class Queues: Sendable {
     }
 
     func purge(_ name: String) async throws {
-        try get(name).beginPurge()
-        try await store.database.write { [store, clock] transaction in
-            guard let existing = try store.queue(named: name, transaction) else { throw AWSError.queueDoesNotExist }
-            try store.purgeQueue(existing, now: clock.now(), transaction)
-            guard let emptied = try store.queue(named: name, transaction) else { throw AWSError.queueDoesNotExist }
-            transaction.onCommit { self.find(name)?.update(emptied) }
+        let queue = try get(name)
+        try queue.beginPurge()
+        do {
+            try await store.database.write { [store, clock] transaction in
+                guard let existing = try store.queue(named: name, transaction) else {
+                    throw AWSError.queueDoesNotExist
+                }
+                try store.purgeQueue(existing, now: clock.now(), transaction)
+                guard let emptied = try store.queue(named: name, transaction) else {
+                    throw AWSError.queueDoesNotExist
+                }
+                transaction.onCommit { self.find(name)?.update(emptied) }
+            }
+        } catch {
+            queue.purgeFailed()
+            throw error
         }
         sweep()
     }
 
     /// Takes up a queue that was created.
     func add(_ record: BrokerStore.QueueRecord, stored: Int) {
+        insert(record, stored: stored)
+        shareMemory()
+    }
+
+    private func insert(_ record: BrokerStore.QueueRecord, stored: Int) {
         let context = QueueContext(
             store: store, clock: clock, work: work, logger: logger,
             queue: { [weak self] in self?.find($0) })
         let queue = MessageQueue(record, stored: stored, context: context)
-        let queues = byName.withLock { byName in
-            byName[record.name] = queue
-            return Array(byName.values)
-        }
+        byName.withLock { $0[record.name] = queue }
+    }
+
+    /// Gives each queue its part of what may be kept in memory for all of them.
+    private func shareMemory() {
+        let queues = byName.withLock { Array($0.values) }
         func share(_ limit: (all: Int, each: ClosedRange<Int>)) -> Int {
-            min(limit.each.upperBound, max(limit.each.lowerBound, limit.all / queues.count))
+            min(limit.each.upperBound, max(limit.each.lowerBound, limit.all / max(1, queues.count)))
         }
         for queue in queues {
             queue.limitMemory(messages: share(Self.messages), contentBytes: share(Self.contentBytes))
@@ -141,6 +159,7 @@ final class Queues: Sendable {
         guard let queue = byName.withLock({ $0.removeValue(forKey: name) }) else { return }
         queue.close()
         queue.metrics.destroy()
+        shareMemory()
     }
 
     /// Whether the dead-letter queue is there, is of the same type and takes this queue's messages.

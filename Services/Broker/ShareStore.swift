@@ -80,8 +80,9 @@ extension BrokerStore {
 
     // MARK: Reading what is next
 
-    /// Contents larger than this are read when they are delivered.
-    private static let largestContent = 8192
+    /// Contents larger than this are read when they are delivered, and so are those of a batch that is larger than the
+    /// second: a page is of many.
+    private static let largest = (content: 8192, batch: 10 * 8192)
 
     /// The next messages of a queue, with their contents.
     func page(
@@ -117,9 +118,9 @@ extension BrokerStore {
 
     /// The messages with their contents, but for those that are too large to be read ahead.
     func withContents(_ messages: [QueuedMessage], _ transaction: any Transaction) throws -> [QueuedMessage] {
-        let contents = try contents(messages.map(\.bodyID), transaction)
+        let contents = try contents(messages.map(\.bodyID), fromBatchesUpTo: Self.largest.batch, transaction)
         return messages.map { message in
-            guard let content = contents[message.bodyID], content.size <= Self.largestContent else { return message }
+            guard let content = contents[message.bodyID], content.size <= Self.largest.content else { return message }
             var message = message
             message.content = content
             return message
@@ -148,16 +149,21 @@ extension BrokerStore {
         return messages
     }
 
-    /// Contents by their ids.
-    func contents(_ ids: [Int64], _ transaction: any Transaction) throws -> [Int64: MessageContent] {
+    /// Contents by their ids, but for those of batches that are larger than some bytes.
+    func contents(
+        _ ids: [Int64], fromBatchesUpTo size: Int = .max, _ transaction: any Transaction
+    ) throws -> [Int64: MessageContent] {
         var found: [Int64: MessageContent] = [:]
         for id in Set(ids).sorted() where found[id] == nil {
             let row = try transaction.row(
-                "SELECT id, contents FROM batches WHERE id <= \(id) ORDER BY id DESC LIMIT 1")
-            guard let row else { continue }
+                """
+                SELECT id, CASE WHEN length(contents) <= \(size) THEN contents END AS contents
+                FROM batches WHERE id <= \(id) ORDER BY id DESC LIMIT 1
+                """)
+            guard let row, let contents: Data = try row.get("contents") else { continue }
             let batch: Int64 = try row.get("id")
             // Of a batch mostly all is wanted.
-            for (index, content) in try ContentCoding.decode(row.get("contents")).enumerated() {
+            for (index, content) in try ContentCoding.decode(contents).enumerated() {
                 found[batch + Int64(index)] = content
             }
         }
