@@ -80,7 +80,7 @@ import Testing
     {
         let broker = FakeTransport(expecting: [.send])
         let clock = ManualClock()
-        broker.refuse(times: 2) { $0.body.contains("a-1") }
+        broker.refuse(times: 2) { $0.body.contains("\"a-1\"") }
         try await withTemporaryDatabase(Outbox.migrations) { database in
             let orders: [(key: String, id: OrderID)] = [
                 ("a", "a-1"), ("a", "a-2"), ("b", "b-1"), ("a", "a-3"), ("b", "b-2"),
@@ -94,7 +94,7 @@ import Testing
                 }
                 await broker.events.first { event in
                     if case .sent(let messages, _) = event {
-                        messages.contains { $0.body.contains("a-3") }
+                        messages.contains { $0.body.contains("\"a-3\"") }
                     } else {
                         false
                     }
