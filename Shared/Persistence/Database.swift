@@ -99,6 +99,8 @@ public enum DatabaseError: Error, Equatable, CustomStringConvertible {
     case unknownMigration(String)
     /// The data goes on elsewhere.
     case moved(to: String)
+    /// The database is to begin with the data of a file, and doesn't have it yet.
+    case awaitsImport(from: String)
     /// The address of what is to be taken over names no file.
     case importNeedsFile
     /// The address of what it is to be taken over to names no server.
@@ -138,6 +140,8 @@ public enum DatabaseError: Error, Equatable, CustomStringConvertible {
             "The database has the migration '\(name)', which this version doesn't know; run the newer version."
         case .moved(let place):
             "The data of this file was moved to \(place); set DATABASE_URL to that, for what was under way here is done there."
+        case .awaitsImport(let path):
+            "This database is to begin with the data of \(path), and doesn't have it yet; set DATABASE_IMPORT to that file, which finishes it."
         case .importNeedsFile:
             "DATABASE_IMPORT isn't understood; give it as sqlite:PATH, the file of a program that has been stopped."
         case .importNeedsServer:

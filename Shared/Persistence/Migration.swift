@@ -17,11 +17,16 @@ public struct Migration: Sendable {
 extension Database {
     /// Applies the migrations that the database doesn't have yet, all in one transaction.
     /// - Throws: ``DatabaseError/unknownMigration(_:)`` if a newer version of the program has been here;
-    ///   ``DatabaseError/moved(to:)`` if the data goes on elsewhere.
+    ///   ``DatabaseError/moved(to:)`` if the data goes on elsewhere; ``DatabaseError/awaitsImport(from:)`` if it hasn't come.
     func migrate(_ migrations: [Migration]) async throws {
         try await write { transaction in
-            let applied = try transaction.appliedMigrations()
-            if let mark = MoveMark(among: applied) { throw DatabaseError.moved(to: mark.place) }
+            var applied = try transaction.appliedMigrations()
+            switch MoveNote(among: applied) {
+            case .moved(_, let place): throw DatabaseError.moved(to: place)
+            case .awaits(_, let path): throw DatabaseError.awaitsImport(from: path)
+            case .began(let id): applied.remove(MoveNote.began(id: id).name)
+            case nil: break
+            }
             try transaction.migrate(migrations, from: applied)
         }
     }
@@ -51,24 +56,10 @@ extension Transaction {
     func noteMigration(_ name: String) throws {
         try execute("INSERT INTO schema_migrations (name, applied_at_ms) VALUES (\(name), \(Date()))")
     }
-}
 
-/// Says of a database that its data goes on elsewhere. It stands among the migrations, so that versions of the program
-/// that know of no such mark refuse the database as well.
-struct MoveMark: Equatable {
-    private static let start = "moved to "
+    func add(_ note: MoveNote) throws { try noteMigration(note.name) }
 
-    /// Where the data is now, in words.
-    let place: String
-
-    init(place: String) { self.place = place }
-
-    /// The mark of the database that has these migrations, if it has one.
-    init?(among applied: Set<String>) {
-        guard let name = applied.first(where: { $0.hasPrefix(Self.start) }) else { return nil }
-        place = String(name.dropFirst(Self.start.count))
+    func remove(_ note: MoveNote) throws {
+        try execute("DELETE FROM schema_migrations WHERE name = \(note.name)")
     }
-
-    /// As it stands among the migrations.
-    var name: String { Self.start + place }
 }

@@ -32,22 +32,16 @@
         }
 
         /// Whether the data goes on elsewhere.
-        func mark() throws -> MoveMark? { try write { MoveMark(among: try $0.appliedMigrations()) } }
+        func note() throws -> MoveNote? { try write { MoveNote(among: try $0.appliedMigrations()) } }
 
-        /// Brings the schema up to date and marks the file, so that no program works on it any more. It is on disk when this
-        /// returns.
-        /// - Throws: ``DatabaseError/cannotImport(path:reason:)`` if the file is another program's, a newer one's, or is marked
-        ///   with another place.
-        func prepare(_ migrations: [Migration], for mark: MoveMark) throws {
+        /// Brings the schema up to date.
+        /// - Returns: whether the data goes on elsewhere, or was about to.
+        /// - Throws: ``DatabaseError/cannotImport(path:reason:)`` if the file is another program's or a newer one's.
+        func prepare(_ migrations: [Migration]) throws -> MoveNote? {
             try write { transaction in
                 var applied = try transaction.appliedMigrations()
-                let earlier = MoveMark(among: applied)
-                if let earlier, earlier != mark {
-                    throw refusal(
-                        "it has gone, or was about to go, to \(earlier.place); set DATABASE_URL to that, which finishes it"
-                    )
-                }
-                applied.remove(mark.name)
+                let note = MoveNote(among: applied)
+                if let note { applied.remove(note.name) }
                 guard !applied.isEmpty else {
                     throw refusal("no program of the shop has worked on it; check DATABASE_IMPORT")
                 }
@@ -58,14 +52,15 @@
                         "it has the migration '\(name)', which this version doesn't know; give this program's own file, or run the newer version"
                     )
                 }
-                if earlier == nil { try transaction.noteMigration(mark.name) }
+                return note
             }
         }
 
+        /// Marks the file, so that no program works on it any more. It is on disk when this returns.
+        func add(_ note: MoveNote) throws { try write { try $0.add(note) } }
+
         /// Takes the mark away again.
-        func remove(_ mark: MoveMark) throws {
-            _ = try write { try $0.execute("DELETE FROM schema_migrations WHERE name = \(mark.name)") }
-        }
+        func remove(_ note: MoveNote) throws { try write { try $0.remove(note) } }
 
         /// The tables with what the program has written, each after those that it refers to: PostgreSQL lets no migration make
         /// them in another order.

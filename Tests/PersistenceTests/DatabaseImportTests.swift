@@ -220,11 +220,36 @@
                     await #expect(throws: DatabaseError.self) {
                         try await Databases.open(url: "sqlite:\(path)", migrations: Self.migrations)
                     }
+                    let early = await #expect(throws: DatabaseError.self) {
+                        try await Databases.open(url: urls[0], migrations: Self.migrations)
+                    }
+                    let text = "\(try #require(early))"
+                    #expect(text.contains("is to begin with the data of \(path), and doesn't have it yet"))
+                    let stranger = folder.appending(path: "stranger.sqlite").path
+                    try await fill(stranger) { try $0.execute("INSERT INTO things (number) VALUES (2)") }
+                    await expectRefusal("awaits that of \(path)", stranger, urls[0])
                     await expectRefusal("it has gone, or was about to go, to the database '", path, urls[1])
-                    let database = try await take(path, to: urls[0])
+                    // The mark says which file it is, wherever that lies now.
+                    let moved = folder.appending(path: "moved.sqlite").path
+                    try FileManager.default.moveItem(atPath: path, toPath: moved)
+                    let database = try await take(moved, to: urls[0])
                     #expect(try await database.read { try $0.rows("SELECT id FROM things").count } == 1)
                     try await database.close()
+                    await expectRefusal("has data of its own", stranger, urls[0])
                 }
+            }
+        }
+
+        @Test("What awaits the data of a file that was not marked yet gets it") func unmarked() async throws {
+            try await withMove { path, url in
+                try await fill(path) { try $0.execute("INSERT INTO things (number) VALUES (1)") }
+                do {
+                    let move = try await Self.announce(path, to: url)
+                    try move.source.remove(move.moved)
+                }
+                let database = try await take(path, to: url)
+                #expect(try await database.read { try $0.rows("SELECT id FROM things").count } == 1)
+                try await database.close()
             }
         }
 
@@ -232,7 +257,7 @@
         {
             try await withMove { path, url in
                 try await fill(path) { try $0.execute("INSERT INTO things (number) VALUES (1)") }
-                try await Self.mark(path, for: url)
+                let awaits = try await Self.mark(path, for: url)
                 // The process that had the turn is gone, but the server is still at its transaction.
                 let server = try PostgreSQLDatabase(url: url)
                 try await server.write { _ = try $0.appliedMigrations() }
@@ -241,7 +266,7 @@
                     group.addTask {
                         try await server.write { transaction in
                             try transaction.execute("LOCK TABLE schema_migrations IN EXCLUSIVE MODE")
-                            try transaction.migrate(Self.migrations, from: [])
+                            try DatabaseImport.begin(awaits, Self.migrations, in: transaction)
                             try transaction.execute("INSERT INTO things (number) VALUES (42)")
                             isBegun.finish()
                             try Self.waitForAnother(in: transaction)
@@ -321,10 +346,19 @@
         }
 
         /// What an import has done when its process is killed before the new database has anything.
-        private static func mark(_ path: String, for url: String) async throws {
+        /// - Returns: what the database knows of it.
+        @discardableResult
+        private static func mark(_ path: String, for url: String) async throws -> MoveNote {
+            try await announce(path, to: url).awaits
+        }
+
+        private static func announce(_ path: String, to url: String) async throws -> DatabaseImport.Move {
             let database = try PostgreSQLDatabase(url: url)
-            try SQLiteSource(path: path).prepare(migrations, for: MoveMark(place: await database.place()))
+            let announced = try await DatabaseImport(
+                path: path, migrations: migrations, logger: Logger(label: "test")
+            ).announce(to: database)
             try await database.close()
+            return try #require(announced)
         }
 
         private static func applied(in path: String) async throws -> Set<String> {

@@ -38,15 +38,18 @@ struct PostgreSQLServer: Sendable {
     var command: [String] {
         prefix + [
             "\(programs)/postgres", "-D", cluster, "-c", "listen_addresses=", "-c", "unix_socket_directories=\(folder)",
-            "-c", "unix_socket_permissions=0700", "-c", "max_connections=300", "-c", "log_checkpoints=off",
+            "-c", "unix_socket_permissions=0700", "-c", "max_connections=600", "-c", "log_checkpoints=off",
         ]
     }
 
     private var cluster: String { "\(folder)/data" }
 
+    /// Whether it has been started before.
+    var isThere: Bool { FileManager.default.fileExists(atPath: cluster) }
+
     /// Makes the cluster with these databases, unless it is there.
     func prepare(_ names: [String]) async throws {
-        guard !FileManager.default.fileExists(atPath: cluster) else { return }
+        guard !isThere else { return }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         // What an interrupted start has left is of no use.
         let draft = "\(folder)/draft"

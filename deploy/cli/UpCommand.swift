@@ -58,7 +58,10 @@ struct UpCommand: AsyncParsableCommand {
         let folder = stack.folder
         let server = try databases == nil && replicas.areSeveral ? PostgreSQLServer(in: folder) : nil
         let databases = databases ?? server?.databases ?? Addresses.files
-        if imports { try folder.expectFiles(of: entries, for: databases) }
+        if imports {
+            // Once the data is in its databases, the files may be gone; of other servers, the services know.
+            try folder.expectFiles(of: server?.isThere == false ? entries : [], for: databases)
+        }
         try folder.create()
         let lock = try folder.lock()
         try PortCheck(addresses: addresses, leftover: try StackFile.read(from: folder.stackPath)).run(entries)
