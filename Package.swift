@@ -96,8 +96,8 @@ let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distrib
 /// Read from the checkout by the tests that run them.
 let pythonTests =
     [
-        "access", "aws", "cli", "crash", "disk", "fifo", "filters", "frameworks", "kubernetes", "malformed", "messages",
-        "notifications", "openapi", "otlp", "query", "queues", "redrive", "topics",
+        "access", "aws", "cli", "crash", "disk", "fifo", "filters", "frameworks", "https", "kubernetes", "malformed",
+        "messages", "notifications", "openapi", "otlp", "query", "queues", "redrive", "topics",
     ].map { "test_\($0).py" } + [
         "conftest.py", "moto_server.py", "processes.py", "receiver.py", "schemathesis_hooks.py", "shop_processes.py",
         "workers.py",
@@ -173,7 +173,7 @@ let package = Package(
             "Broker",
             [
                 "AWSSignature", asn1, certificates, collections, crypto, cryptoExtras, httpClient, metrics, nio,
-                nioHTTP, nioPosix,
+                nioHTTP, nioPosix, nioSSL,
             ]),
         shopService("Order", ["Webhooks", crypto, httpClient, metrics, nio, tracing]),
         shopService("Payment", ["Webhooks", httpClient, nio]),

@@ -1,5 +1,6 @@
 import Hummingbird
 import Logging
+import NIOSSL
 import Persistence
 import ServiceKit
 
@@ -15,6 +16,7 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
             "everybody who reaches the port may come in; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to have requests signed with them"
         )
     }
+    let authorities = try authorities(chassis.configuration)
     QueueMetrics.describe(in: chassis.telemetry.metrics)
     TopicMetrics.describe(in: chassis.telemetry.metrics)
     let store = try await BrokerStore.open(url: chassis.configuration.databaseURL)
@@ -24,7 +26,8 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
     let identity = try await store.signingIdentity()
     let topics = Topics(store: store, queues: queues, identity: identity, clock: clock, work: work)
     try await topics.open()
-    let sender = HTTPSender(topics: topics, account: account, clock: clock, logger: chassis.logger)
+    let sender = HTTPSender(
+        topics: topics, account: account, authorities: authorities, clock: clock, logger: chassis.logger)
     chassis.telemetry.metrics.beforeText {
         for queue in queues.withDeliveries { queue.updateMetrics() }
     }
@@ -37,6 +40,15 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
     let router = chassis.router()
     routes.add(to: router)
     return Assembly(router: router, services: [work, sender], direct: routes.direct)
+}
+
+/// Who vouches for https endpoints, besides those that the system trusts.
+private func authorities(_ configuration: ServiceConfiguration) throws(ConfigurationError) -> [NIOSSLCertificate] {
+    guard let path = configuration.optional("BROKER_CA_FILE") else { return [] }
+    guard let certificates = try? NIOSSLCertificate.fromPEMFile(path), !certificates.isEmpty else {
+        throw ConfigurationError("BROKER_CA_FILE must name a file with certificates in PEM, and '\(path)' isn't one.")
+    }
+    return certificates
 }
 
 extension Gatekeeper {

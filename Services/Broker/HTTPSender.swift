@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Logging
 import NIOCore
+import NIOSSL
 import ServiceLifecycle
 import Synchronization
 
@@ -12,6 +13,7 @@ import Synchronization
 struct HTTPSender: Service {
     let topics: Topics
     let account: String
+    let authorities: [NIOSSLCertificate]
     let clock: any BrokerClock
     let logger: Logger
 
@@ -24,7 +26,9 @@ struct HTTPSender: Service {
     private static let patience: Milliseconds = 3_600_000
 
     func run() async throws {
-        var configuration = HTTPClient.Configuration()
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.additionalTrustRoots = [.certificates(authorities)]
+        var configuration = HTTPClient.Configuration(tlsConfiguration: tls)
         configuration.timeout.connect = .seconds(5)
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only

@@ -20,10 +20,9 @@ enum PythonTests {
 
     static let files = [
         "test_access.py", "test_aws.py", "test_cli.py", "test_crash.py", "test_disk.py", "test_fifo.py",
-        "test_filters.py",
-        "test_frameworks.py", "test_kubernetes.py",
-        "test_malformed.py", "test_messages.py", "test_notifications.py", "test_openapi.py", "test_otlp.py",
-        "test_query.py", "test_queues.py", "test_redrive.py", "test_topics.py",
+        "test_filters.py", "test_frameworks.py", "test_https.py", "test_kubernetes.py", "test_malformed.py",
+        "test_messages.py", "test_notifications.py", "test_openapi.py", "test_otlp.py", "test_query.py",
+        "test_queues.py", "test_redrive.py", "test_topics.py",
     ]
 
     /// - Parameter report: a file that isn't there yet.

@@ -9,7 +9,7 @@ import threading
 class Receiver:
     """A web server that keeps what it gets, and answers what it is told."""
 
-    def __init__(self):
+    def __init__(self, tls=None, port=0):
         self.requests = threads.Queue()
         self.answers = threads.Queue()
         receiver = self
@@ -29,8 +29,11 @@ class Receiver:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook?x=1"
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.port = self.server.server_port
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/hook?x=1"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def next(self, within=10):
