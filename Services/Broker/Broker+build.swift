@@ -19,8 +19,11 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
     let authorities = try authorities(chassis.configuration)
     QueueMetrics.describe(in: chassis.telemetry.metrics)
     TopicMetrics.describe(in: chassis.telemetry.metrics)
-    let store = try await BrokerStore.open(url: chassis.configuration.databaseURL)
+    let url = chassis.configuration.databaseURL
+    let wasCutOff = FileCheck.isDue(url: url)
+    let store = try await BrokerStore.open(url: url)
     let work = BackgroundWork()
+    if wasCutOff { work.submit(FileCheck(url: url, store: store, logger: chassis.logger).run) }
     let queues = Queues(store: store, clock: clock, work: work, logger: chassis.logger)
     try await queues.open()
     let identity = try await store.signingIdentity()
@@ -39,7 +42,8 @@ func build(_ chassis: Chassis, clock: any BrokerClock = SystemClock()) async thr
         gatekeeper: gatekeeper, logger: chassis.logger)
     let router = chassis.router()
     routes.add(to: router)
-    return Assembly(router: router, services: [work, sender], direct: routes.direct)
+    let end = FileEnd(store: store, logger: chassis.logger)
+    return Assembly(router: router, services: [end, work, sender], direct: routes.direct)
 }
 
 /// Who vouches for https endpoints, besides those that the system trusts.

@@ -100,6 +100,8 @@ public final class SQLiteDatabase: Database {
     public func close() async throws {
         // The writer is serial: once this empty write is through, so is all that came before it.
         try await write { _ in }
+        // GRDB closes the readers last, who may not do it. If somebody else still reads, the log stays, as after a crash.
+        _ = try? await pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
         try pool.close()
     }
 

@@ -62,6 +62,15 @@ class Program:
         for line in process.stdout:
             self.log.append(line.decode(errors="replace"))
 
+    def says(self, message, within=10):
+        """Waits for a line of its log."""
+        for _ in range(within * 100):
+            for line in self.log:
+                if f'"message":"{message}' in line:
+                    return json.loads(line)
+            time.sleep(0.01)
+        raise AssertionError(f"The log of {self.name} doesn't say '{message}': " + "".join(self.log))
+
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()

@@ -5,6 +5,7 @@ books must balance.
 """
 
 import collections
+import itertools
 import random
 import threading
 import time
@@ -222,3 +223,38 @@ def check(crew, urls, fifo):
             assert firsts == sorted(firsts), group
             for earlier, later in zip(numbers, numbers[1:]):
                 assert later >= earlier, f"{group}: {later} came after {earlier}"
+
+
+def test_the_file_is_checked():
+    """Who was cut off looks through the file, and says what the disk has not kept."""
+    broker = Broker()
+    sqs = broker.client("sqs")
+    queue = sqs.create_queue(QueueName="large")["QueueUrl"]
+    for _ in range(20):
+        sqs.send_message(QueueUrl=queue, MessageBody="x" * 100_000)
+    broker.kill()
+    broker.start()
+    broker.says("the database is whole after the broker was cut off")
+    # A clean end leaves no log whose pages would be taken for those that are damaged, and nothing to check.
+    broker.terminate()
+    damage(broker.folder)
+    broker.start()
+    sqs.send_message(QueueUrl=queue, MessageBody="in the log")
+    broker.kill()
+    broker.start()
+    assert "invalid page number" in broker.says("the database is damaged")["damage"]
+    broker.stop()
+
+
+def damage(folder):
+    """Has a page that a long body goes on in point nowhere."""
+    with open(f"{folder}/broker.sqlite", "r+b") as file:
+        size = int.from_bytes(file.read(18)[16:], "big")
+        for number in itertools.count(1):
+            file.seek(number * size)
+            page = file.read(size)
+            assert page, "no page is full of a body"
+            if page[4:] == b"x" * (size - 4):
+                file.seek(number * size)
+                file.write(b"\xff" * 4)
+                return
