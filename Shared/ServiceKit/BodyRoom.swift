@@ -1,20 +1,24 @@
 import Synchronization
 
 /// How many bytes of requests' bodies may be in memory, over all connections of a server: bodies that are still coming in, and
-/// those whose requests have not been answered.
+/// those whose requests have not been answered. Their beginnings don't count, so that whoever takes all the room, for which it
+/// takes no key, doesn't lock out those who send little.
 final class BodyRoom: Sendable {
-    private let free: Mutex<Int>
+    /// How many bytes of a body take no room.
+    static let free = 32 << 10
 
-    init(_ bytes: Int) { self.free = Mutex(bytes) }
+    private let left: Mutex<Int>
+
+    init(_ bytes: Int) { self.left = Mutex(bytes) }
 
     /// - Returns: whether there was room for so many more.
     func take(_ bytes: Int) -> Bool {
-        self.free.withLock { free in
-            guard free >= bytes else { return false }
-            free -= bytes
+        self.left.withLock { left in
+            guard left >= bytes else { return false }
+            left -= bytes
             return true
         }
     }
 
-    func giveBack(_ bytes: Int) { self.free.withLock { $0 += bytes } }
+    func giveBack(_ bytes: Int) { self.left.withLock { $0 += bytes } }
 }

@@ -66,12 +66,13 @@ final class DirectHandler: ChannelDuplexHandler {
             context.fireChannelRead(data)
         case .body(let part):
             guard let head = self.head else { return context.fireChannelRead(data) }
-            let size = part.readableBytes
-            guard (self.body?.readableBytes ?? 0) + size <= self.service.largestBody else {
-                return self.refuse(head, .tooLarge, context)
+            let size = (self.body?.readableBytes ?? 0) + part.readableBytes
+            guard size <= self.service.largestBody else { return self.refuse(head, .tooLarge, context) }
+            let more = size - BodyRoom.free - self.taken
+            if more > 0 {
+                guard self.room.take(more) else { return self.refuse(head, .noRoom, context) }
+                self.taken += more
             }
-            guard self.room.take(size) else { return self.refuse(head, .noRoom, context) }
-            self.taken += size
             if self.body?.writeImmutableBuffer(part) == nil { self.body = part }
         case .end:
             guard let head = self.head else {

@@ -8,6 +8,7 @@ import os
 import pytest
 from botocore.exceptions import ClientError
 
+import digests
 from processes import Broker
 
 
@@ -123,14 +124,15 @@ def subscribe(sns, arn):
 
 @pytest.fixture
 def receive(sqs):
-    """Receives what there is, up to `count`; `wait` is for what is on its way."""
+    """Receives what there is, up to `count`, and checks its digests; `wait` is for what is on its way."""
 
     def receive(queue, count=10, wait=0, delete=False, **more):
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=count, WaitTimeSeconds=wait, **more).get(
             "Messages", []
         )
-        if delete:
-            for message in messages:
+        for message in messages:
+            digests.check_received(message)
+            if delete:
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return messages
 

@@ -130,6 +130,15 @@ def test_signed_payload_hash(broker):
     assert post(broker, "{} ", headers)[0] == 403
 
 
+@pytest.mark.parametrize("version", ["2012-11-05", "2011-06-15"])
+def test_only_actions_of_sns_are_open(broker, version):
+    """An action of that name in another protocol needs a signature, as any does."""
+    query = f"Action=Unsubscribe&Version={version}&MaxResults=9223372036854775807"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{broker.url}/?{query}", timeout=10)
+    assert caught.value.code == 403 and b"<Code>MissingAuthenticationToken</Code>" in caught.value.read()
+
+
 def test_at_the_queues_own_address(broker, queue):
     path = "/" + queue.split("/", 3)[3]
     body = json.dumps({"QueueUrl": queue, "MessageBody": "hello"})

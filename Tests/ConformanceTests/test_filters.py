@@ -97,6 +97,27 @@ BODIES = {
     "exists-not": ({"a": {"b": [{"exists": False}]}}, [{"a": {"c": 0}}, {"b": 1}], [{"a": {"b": 1}}]),
     "or": ({"$or": [{"a": {"b": ["x"]}}, {"c": ["y"]}]}, [{"a": {"b": "x"}}, {"c": "y"}], [{"a": {"b": "y"}}]),
     "text": ({"a": [{"prefix": "é"}]}, [{"a": "éa"}], [{"a": "e"}, {"a": 1}]),
+    "suffix": ({"a": {"b": [{"suffix": "é"}]}}, [{"a": {"b": "aé"}}], [{"a": {"b": "éa"}}, {"b": "aé"}, {"a": {"b": None}}]),
+    "wildcard": ({"a": [{"wildcard": "x*é*z"}]}, [{"a": "xéz"}, {"a": ["y", "x.é.z"]}], [{"a": "xz"}, {"a": "xéza"}, {"a": 1}]),
+    "equals-ignore-case": (
+        {"a": [{"equals-ignore-case": "xÉ"}]},
+        [{"a": "Xé"}, {"a": "xÉ"}],
+        [{"a": "xe"}, {"a": "xéé"}, {"a": True}],
+    ),
+    "cidr": (
+        {"a": {"b": [{"cidr": "10.0.0.0/24"}]}},
+        [{"a": {"b": "10.0.0.255"}}, {"a": [{"b": "10.0.0.1"}]}],
+        [{"a": {"b": "10.0.1.0"}}, {"a": {"b": "::1"}}, {"a": {"b": 10}}],
+    ),
+    "anything-but": (
+        {"a": [{"anything-but": ["x", 1]}]},
+        [{"a": "y"}, {"a": 2}, {"a": "1"}, {"a": False}],
+        [{"a": "x"}, {"a": 1.0}, {"b": "y"}],
+    ),
+    "anything-but-prefix": ({"a": {"b": [{"anything-but": {"prefix": "x"}}]}}, [{"a": {"b": "yx"}}], [{"a": {"b": "xy"}}, {"a": {}}]),
+    "anything-but-suffix": ({"a": [{"anything-but": {"suffix": "x"}}]}, [{"a": "xy"}], [{"a": "yx"}]),
+    "anything-but-wildcard": ({"a": [{"anything-but": {"wildcard": "*x*"}}]}, [{"a": "abc"}], [{"a": "axb"}]),
+    "anything-but-ignore-case": ({"a": [{"anything-but": {"equals-ignore-case": "x"}}]}, [{"a": "y"}], [{"a": "X"}]),
 }
 
 

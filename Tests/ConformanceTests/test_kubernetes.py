@@ -95,10 +95,11 @@ def compose():
 
 
 def composed(service):
-    """What compose tells a program, with defaults for what is taken from the environment."""
-    return {
-        name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value)) for name, value in service.get("environment", {}).items()
+    """What compose tells a program, with defaults for what is taken from the environment. What is empty tells nothing."""
+    told = {
+        name: re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", str(value)) for name, value in service.get("environment", {}).items()
     }
+    return {name: value for name, value in told.items() if value}
 
 
 def calls(told):

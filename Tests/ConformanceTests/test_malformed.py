@@ -4,12 +4,14 @@ import contextlib
 import json
 import random
 import resource
+import select
 import socket
 import time
 
 import pytest
+from botocore.exceptions import ClientError
 
-from processes import Broker
+from processes import Broker, eventually
 
 MEGABYTE = 1 << 20
 
@@ -117,12 +119,82 @@ def test_json(open_broker, case):
     assert is_aws_error(answer), answer[:500]
 
 
+# Requests with a place for a value of one kind. Those that are sent for each message are read by the broker's own parser,
+# all others by Foundation's.
+PLACES = [
+    ("object", "SendMessage", b"HERE"),
+    ("object", "ReceiveMessage", b"HERE"),
+    ("object", "CreateQueue", b"HERE"),
+    ("object", "ListQueues", b"HERE"),
+    ("text", "SendMessage", b'{QUEUE,"MessageBody":HERE}'),
+    ("text", "ReceiveMessage", b'{"QueueUrl":HERE}'),
+    ("text", "DeleteMessage", b'{QUEUE,"ReceiptHandle":HERE}'),
+    ("text", "CreateQueue", b'{"QueueName":HERE}'),
+    ("text", "PurgeQueue", b'{"QueueUrl":HERE}'),
+    ("text", "ListQueues", b'{"QueueNamePrefix":HERE}'),
+    ("text", "StartMessageMoveTask", b'{"SourceArn":HERE}'),
+    ("text", "CancelMessageMoveTask", b'{"TaskHandle":HERE}'),
+    ("number", "SendMessage", b'{QUEUE,"MessageBody":"a","DelaySeconds":HERE}'),
+    ("number", "SendMessageBatch", b'{QUEUE,"Entries":[{"Id":"1","MessageBody":"a","DelaySeconds":HERE}]}'),
+    ("number", "ReceiveMessage", b'{QUEUE,"MaxNumberOfMessages":HERE}'),
+    ("number", "ChangeMessageVisibility", b'{QUEUE,"ReceiptHandle":"a","VisibilityTimeout":HERE}'),
+    ("number", "ListQueues", b'{"MaxResults":HERE}'),
+    ("number", "ListDeadLetterSourceQueues", b'{QUEUE,"MaxResults":HERE}'),
+    ("number", "ListMessageMoveTasks", b'{"SourceArn":"a","MaxResults":HERE}'),
+    ("list", "SendMessageBatch", b'{QUEUE,"Entries":HERE}'),
+    ("list", "DeleteMessageBatch", b'{QUEUE,"Entries":HERE}'),
+    ("list", "ChangeMessageVisibilityBatch", b'{QUEUE,"Entries":HERE}'),
+    ("list", "ReceiveMessage", b'{QUEUE,"AttributeNames":HERE}'),
+    ("list", "GetQueueAttributes", b'{QUEUE,"AttributeNames":HERE}'),
+    ("list", "UntagQueue", b'{QUEUE,"TagKeys":HERE}'),
+    ("map", "SendMessage", b'{QUEUE,"MessageBody":"a","MessageAttributes":HERE}'),
+    ("map", "CreateQueue", b'{"QueueName":"new","Attributes":HERE}'),
+    ("map", "SetQueueAttributes", b'{QUEUE,"Attributes":HERE}'),
+    ("map", "TagQueue", b'{QUEUE,"Tags":HERE}'),
+]
+NO_JSON = [
+    *(b",", b"nul", b"'a'", b"\xff", b"{/* */}", bytes(range(256)), b"[" * 300_000, b'{"a":' * 100_000),
+    *(b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
+]
+OF_OTHER_KINDS = {
+    "object": [b" ", b"[]", b"1", b'"a"', b"true", b'{"QueueUrl":'],
+    "text": [b"1", b"true", b"[]", b"{}", b'"\xff\xfe"', b'"\xc0\x80"', b'"\\ud800"', b'"\\x41"', b'"\x00"', b'"a'],
+    "number": [
+        *(b'"1"', b"true", b"[]", b"{}", b"-", b"1.", b"0.5", b"0x1", b"nan", b"9" * 1000, b"1e999999999"),
+        *(b"-1e999999999", b"99999999999999999999", b"9223372036854775808", b"-9223372036854777856"),
+    ],
+    "list": [b"1", b'"a"', b"{}", b"[1]", b"[[]]", b"[,]", b'["\xff"]'],
+    "map": [b"1", b'"a"', b"[]", b'{"a":1}', b'{"a":[]}', b'{"a"}', b'{1:"a"}', b'{"a":"\xff"}', b'{"\xff":"a"}'],
+}
+
+
+def filled(body, value):
+    return body.replace(b"QUEUE,", QUEUE + b",").replace(b"HERE", value)
+
+
+@pytest.mark.parametrize("kind,operation,body", PLACES)
+def test_places(open_broker, kind, operation, body):
+    for value in NO_JSON + OF_OTHER_KINDS[kind]:
+        status, answer = post(open_broker, filled(body, value), operation=operation)
+        assert status == 400 and is_aws_error(answer), (value[:100], answer[:500])
+        assert "#SerializationException" in answer, (value[:100], answer[:500])
+
+
+@pytest.mark.parametrize("operation,body", [place[1:] for place in PLACES if place[0] == "number"])
+@pytest.mark.parametrize("number", [b"9223372036854775807", b"-9223372036854775808"])
+def test_the_largest_numbers_that_fit(open_broker, operation, body, number):
+    status, answer = post(open_broker, filled(body, number), operation=operation)
+    # Of a batch it is one entry that fails.
+    assert status == 400 and is_aws_error(answer) or '"Failed":[{"Id":"1","Code":"InvalidParameterValue"' in answer
+
+
 @pytest.mark.parametrize("operation", ["", "Nonsense", "é", "A" * 4000, "../..", "SendMessage.SendMessage"])
 def test_operations(open_broker, operation):
     status, answer = post(open_broker, b"{}", operation=operation or " ")
     assert status == 400 and is_aws_error(answer), answer[:500]
 
 
+SQS = b"Version=2012-11-05&QueueUrl=http://x/000000000000/q&Action="
 FORMS = {
     "empty": b"",
     "no-action": b"Version=2010-03-31",
@@ -140,6 +212,22 @@ FORMS = {
     "version": b"Action=Publish&Version=1",
     "binary": bytes(range(256)) * 8,
     "multipart": b'--x\r\nContent-Disposition: form-data; name="Action"\r\n\r\nPublish\r\n--x--\r\n',
+    "sqs-no-action": SQS,
+    "sqs-no-number": SQS + b"ListQueues&MaxResults=",
+    "sqs-no-text": SQS + b"SendMessage&MessageBody=%01",
+    "sqs-no-base64": SQS + b"SendMessage&MessageBody=a&MessageAttribute.1.Name=a"
+    b"&MessageAttribute.1.Value.DataType=Binary&MessageAttribute.1.Value.BinaryValue=!",
+    "sqs-text-for-a-map": SQS + b"SetQueueAttributes&Attributes=1",
+    "sqs-text-for-a-list": SQS + b"SendMessageBatch&Entries=1",
+    "sqs-text-for-an-entry": SQS + b"SendMessageBatch&SendMessageBatchRequestEntry=1",
+    "sqs-huge-index": SQS + b"SendMessageBatch&SendMessageBatchRequestEntry.99999999999999999999.Id=1",
+    "sqs-deep-name": SQS + b"SendMessageBatch&" + b"BatchRequestEntry." * 20_000 + b"=1",
+    "sqs-deep-entry": SQS + b"SendMessageBatch&" + b"SendMessageBatchRequestEntry." * 20_000 + b"=1",
+    **{
+        f"sqs-{action}-{number}": SQS + f"{action}&MaxResults={number}".encode()
+        for action in ["ListQueues", "MakeCoffee"]
+        for number in ["9223372036854775807", "-9223372036854775808", "99999999999999999999"]
+    },
 }
 
 
@@ -217,6 +305,17 @@ REQUESTS = {
 def test_requests(open_broker, case):
     status, answer = exchange(open_broker, REQUESTS[case])
     assert status == 0 or 400 <= status < 600 and status != 500, answer[:300]
+
+
+@pytest.mark.parametrize("case", ["put", "elsewhere"])
+def test_what_is_no_call(open_broker, case):
+    """It gets the problem document that all of the shop's services have."""
+    status, answer = exchange(open_broker, REQUESTS[case])
+    head, _, body = answer.partition("\r\n\r\n")
+    problem = json.loads(body)
+    assert "content-type: application/problem+json" in head.lower()
+    assert problem["type"].startswith("urn:shop:problem:") and problem["title"] and problem["detail"]
+    assert problem["status"] == status
 
 
 def test_chunks_without_end(open_broker):
@@ -313,6 +412,69 @@ def test_slow_senders(open_broker):
     assert time.monotonic() - start < 5
     for connection in slow:
         connection.close()
+
+
+def test_half_closed(open_broker):
+    """Who has said all and only listens is answered, also when many send at once and have to give way to others."""
+    body = b'{"QueueUrl":"http://localhost/000000000000/missing","MessageBody":"hello"}'
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSQS.SendMessage\r\nContent-Length: {len(body)}\r\n\r\n"
+    for _ in range(3):
+        connections = [connect(open_broker) for _ in range(60)]
+        for connection in connections:
+            connection.sendall(head.encode() + body)
+            connection.shutdown(socket.SHUT_WR)
+        for connection in connections:
+            assert b"QueueDoesNotExist" in read(connection)
+            connection.close()
+
+
+def test_half_sent_bodies():
+    """All together they take a part of the memory and no more, and the broker serves others."""
+    broker = Broker()
+    connections = []
+    try:
+        # It tries again if it has to, as clients do.
+        sqs = broker.client("sqs", retries={"total_max_attempts": 5})
+        queue = sqs.create_queue(QueueName="small")["QueueUrl"]
+        half = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n" + bytes(2_000_000)
+        resident = []
+        for i in range(300):
+            connections.append(connect(broker))
+            with contextlib.suppress(ConnectionError):
+                connections[-1].sendall(half)
+            if i % 10 == 0:
+                sqs.send_message(QueueUrl=queue, MessageBody="hello")
+                resident.append(broker.resident_bytes() / MEGABYTE)
+
+        def refused():
+            return select.select(connections, [], [], 0)[0]
+
+        # There is room for 136 of them, and each takes some until it is refused.
+        eventually("the others are refused", lambda: len(refused()) >= 164)
+        answers = [read(connection) for connection in refused()]
+        assert len(answers) < 200
+        for answer in answers:
+            assert not answer or answer.split()[1] == b"503" and b"<Code>ServiceUnavailable</Code>" in answer
+        resident.append(broker.resident_bytes() / MEGABYTE)
+        print(f"{len(answers)} refused, at most {max(resident):.0f} MB resident")
+        assert max(resident) < 400
+        # The rest of the room goes, too. Who sends little needs none, and hasn't to try again.
+        for size in [400_000, 300_000, 200_000, 100_000, 50_000, 40_000, 35_000, 33_000]:
+            for _ in range(3):
+                connections.append(connect(broker))
+                with contextlib.suppress(ConnectionError):
+                    connections[-1].sendall(half[: -(2_000_000 - size)])
+        once = broker.client("sqs", retries={"total_max_attempts": 1})
+        once.send_message(QueueUrl=queue, MessageBody="x" * 30_000)
+        with pytest.raises(ClientError, match="too many large requests"):
+            once.send_message(QueueUrl=queue, MessageBody="x" * MEGABYTE)
+        for connection in connections:
+            connection.close()
+        sqs.send_message(QueueUrl=queue, MessageBody="x" * MEGABYTE)
+    finally:
+        for connection in connections:
+            connection.close()
+        broker.stop()
 
 
 @pytest.mark.parametrize("limit,count", [(256, 1000), (12_000, 10_000)])

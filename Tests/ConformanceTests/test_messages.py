@@ -1,12 +1,12 @@
 """Messages of standard queues: sent, received, hidden and deleted."""
 
-import hashlib
 import threading
 import time
 
 import pytest
 from botocore.exceptions import ClientError
 
+import digests
 from processes import eventually
 
 MEGABYTE = 1_048_576
@@ -14,11 +14,10 @@ MEGABYTE = 1_048_576
 
 def test_send_receive_delete(sqs, queue, receive):
     sent = sqs.send_message(QueueUrl=queue, MessageBody="Zoë & <co> \t\r\n 🚀")
-    assert sent["MD5OfMessageBody"] == hashlib.md5("Zoë & <co> \t\r\n 🚀".encode()).hexdigest()
     assert "SequenceNumber" not in sent
     [message] = receive(queue)
     assert message["Body"] == "Zoë & <co> \t\r\n 🚀"
-    assert message["MessageId"] == sent["MessageId"] and message["MD5OfBody"] == sent["MD5OfMessageBody"]
+    assert message["MessageId"] == sent["MessageId"]
     assert "Attributes" not in message and "MessageAttributes" not in message
     for _ in range(2):
         sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
@@ -36,16 +35,36 @@ ATTRIBUTES = {
     "number": {"DataType": "Number", "StringValue": "-12.5e3"},
     "whole.number": {"DataType": "Number.int", "StringValue": "42"},
     "bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff\x80"},
+    "Picture": {"DataType": "Binary.png", "BinaryValue": b"\x89PNG"},
 }
+TRACE = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-5759e988-bd862e3fe1be46a994272793"}}
 
 
 def test_message_attributes(sqs, queue, receive):
-    # The client checks the MD5 digests itself, on sending and on receiving.
-    sent = sqs.send_message(QueueUrl=queue, MessageBody="a", MessageAttributes=ATTRIBUTES)
-    assert sent["MD5OfMessageAttributes"]
+    sqs.send_message(QueueUrl=queue, MessageBody="a", MessageAttributes=ATTRIBUTES)
     [message] = receive(queue, MessageAttributeNames=["All"])
     assert message["MessageAttributes"] == ATTRIBUTES
-    assert message["MD5OfMessageAttributes"] == sent["MD5OfMessageAttributes"]
+
+
+# Each kind of attribute alone, then all together.
+SENT = [
+    {"MessageBody": "Zoë & <co> \t\r\n 🚀"},
+    *({"MessageBody": "a", "MessageAttributes": {name: value}} for name, value in ATTRIBUTES.items()),
+    {"MessageBody": "a", "MessageAttributes": ATTRIBUTES, "MessageSystemAttributes": TRACE},
+]
+
+
+@pytest.mark.parametrize("message", SENT)
+def test_digests(sqs, queue, message):
+    digests.check_sent(sqs.send_message(QueueUrl=queue, **message), message)
+
+
+def test_digests_of_a_batch(sqs, queue):
+    entries = [{"Id": str(i), **message} for i, message in enumerate(SENT)]
+    answer = sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+    assert len(answer["Successful"]) == len(entries)
+    for sent in answer["Successful"]:
+        digests.check_sent(sent, SENT[int(sent["Id"])])
 
 
 @pytest.mark.parametrize(
@@ -100,14 +119,12 @@ def test_ten_attributes_at_most(sqs, queue, fails):
 
 def test_system_attributes(sqs, queue, receive):
     before = int(time.time() * 1000)
-    trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-5759e988-bd862e3fe1be46a994272793"}}
-    sent = sqs.send_message(QueueUrl=queue, MessageBody="a", MessageSystemAttributes=trace)
-    assert sent["MD5OfMessageSystemAttributes"]
+    sqs.send_message(QueueUrl=queue, MessageBody="a", MessageSystemAttributes=TRACE)
     [message] = receive(queue, MessageSystemAttributeNames=["All"], VisibilityTimeout=0)
     [message] = receive(queue, wait=5, AttributeNames=["All"])
     attributes = message["Attributes"]
     assert attributes["ApproximateReceiveCount"] == "2"
-    assert attributes["AWSTraceHeader"] == trace["AWSTraceHeader"]["StringValue"]
+    assert attributes["AWSTraceHeader"] == TRACE["AWSTraceHeader"]["StringValue"]
     assert before - 5000 <= int(attributes["SentTimestamp"]) <= int(attributes["ApproximateFirstReceiveTimestamp"])
     assert attributes["SenderId"]
 
@@ -284,6 +301,21 @@ def test_change_visibility(sqs, queue, receive, fails):
             sqs.change_message_visibility(
                 QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=timeout
             )
+
+
+def test_a_message_is_hidden_for_twelve_hours_at_most(sqs, queue, receive, fails):
+    """They begin when it is received, and no change of the timeout makes them longer."""
+    sqs.send_message(QueueUrl=queue, MessageBody="a")
+    [message] = receive(queue)
+    change = {"ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 43200}
+    sqs.change_message_visibility(QueueUrl=queue, **{**change, "VisibilityTimeout": 43000})
+    reason = "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]"
+    with fails("InvalidParameterValue") as caught:
+        sqs.change_message_visibility(QueueUrl=queue, **change)
+    assert reason in str(caught.value)
+    answer = sqs.change_message_visibility_batch(QueueUrl=queue, Entries=[{"Id": "1", **change}])
+    [failed] = answer["Failed"]
+    assert failed["Code"] == "InvalidParameterValue" and reason in failed["Message"]
 
 
 def test_change_visibility_of_what_is_not_in_flight(sqs, queue, receive):

@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -133,6 +134,30 @@ def test_wrong_tokens(sns, topic, receiver, fails):
     for token in ["nonsense", "0" * 256]:
         with fails("InvalidParameter"):
             sns.confirm_subscription(TopicArn=topic, Token=token)
+
+
+def test_a_guarded_subscription_is_ended_only_by_a_signed_request(sns, topic, receiver, fails):
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=receiver.url)
+    subscription = sns.confirm_subscription(
+        TopicArn=topic, Token=receiver.envelope()["Token"], AuthenticateOnUnsubscribe="true"
+    )["SubscriptionArn"]
+    sns.publish(TopicArn=topic, Message="hello")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        fetch(receiver.envelope()["UnsubscribeURL"])
+    assert caught.value.code == 403 and b"<Code>AuthorizationError</Code>" in caught.value.read()
+    sns.publish(TopicArn=topic, Message="still here")
+    assert receiver.envelope()["Message"] == "still here"
+    sns.unsubscribe(SubscriptionArn=subscription)
+    with fails("NotFound", 404):
+        sns.get_subscription_attributes(SubscriptionArn=subscription)
+
+
+def test_only_a_signed_confirmation_guards(sns, topic, receiver):
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=receiver.url)
+    fetch(receiver.envelope()["SubscribeURL"] + "&AuthenticateOnUnsubscribe=true")
+    sns.publish(TopicArn=topic, Message="hello")
+    fetch(receiver.envelope()["UnsubscribeURL"])
+    assert receiver.envelope()["Type"] == "UnsubscribeConfirmation"
 
 
 def test_delivery(sns, topic, receiver, confirmed):

@@ -1,5 +1,6 @@
 """The protocols on the wire: SQS in JSON and in the older Query protocol, SNS in Query."""
 
+import base64
 import json
 import urllib.error
 import urllib.parse
@@ -11,6 +12,9 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+import digests
+from processes import ACCOUNT, REGION, eventually
+
 SQS = "{http://queue.amazonaws.com/doc/2012-11-05/}"
 SNS = "{http://sns.amazonaws.com/doc/2010-03-31/}"
 
@@ -19,7 +23,7 @@ SNS = "{http://sns.amazonaws.com/doc/2010-03-31/}"
 def post(broker):
     def post(body, headers, path="/", service="sqs"):
         request = AWSRequest(method="POST", url=broker.url + path, data=body, headers=headers)
-        botocore.auth.SigV4Auth(Credentials(broker.key_id, broker.secret), service, "us-east-1").add_auth(request)
+        botocore.auth.SigV4Auth(Credentials(broker.key_id, broker.secret), service, REGION).add_auth(request)
         real = urllib.request.Request(broker.url + path, data=body.encode(), headers=dict(request.headers))
         try:
             with urllib.request.urlopen(real, timeout=10) as answer:
@@ -57,6 +61,24 @@ def test_json_errors(post):
     assert headers["x-amzn-RequestId"]
     assert json.loads(body)["__type"] == "com.amazonaws.sqs#QueueDoesNotExist"
     assert json.loads(body)["message"] == "The specified queue does not exist."
+
+
+@pytest.mark.parametrize(
+    "operation,body,name",
+    [
+        ("MakeCoffee", "{}", "com.amazon.coral.service#UnknownOperationException"),
+        ("CreateQueue", "[", "com.amazon.coral.service#SerializationException"),
+        ("SendMessage", "[", "com.amazon.coral.service#SerializationException"),
+        ("CreateQueue", "{}", "com.amazon.coral.service#MissingRequiredParameterException"),
+        ("ListQueues", '{"MaxResults":0}', "com.amazon.coral.service#InvalidParameterValueException"),
+        ("CreateQueue", '{"QueueName":"q","Attributes":{"a":""}}', "com.amazonaws.sqs#InvalidAttributeName"),
+    ],
+)
+def test_names_of_errors(post, operation, body, name):
+    """Those of SQS alone have its name space, and those that Amazon's other services have too have another."""
+    headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AmazonSQS.{operation}"}
+    status, _, answer = post(body, headers)
+    assert (status, json.loads(answer)["__type"]) == (400, name)
 
 
 def test_sns_errors(post):
@@ -120,6 +142,154 @@ def test_batches(query, queue):
     _, root = query("DeleteMessageBatch", QueueUrl=queue, **entries)
     assert len(root.findall(f".//{SQS}DeleteMessageBatchResultEntry")) == 3
     assert [e.text for e in root.findall(f".//{SQS}BatchResultErrorEntry/{SQS}Id")] == ["4"]
+
+
+def test_batches_of_visibility(query, sqs, queue, receive):
+    sqs.send_message(QueueUrl=queue, MessageBody="a")
+    [message] = receive(queue)
+    entry = "ChangeMessageVisibilityBatchRequestEntry"
+    entries = {}
+    for i, handle in enumerate([message["ReceiptHandle"], "nonsense"], 1):
+        entries |= {f"{entry}.{i}.Id": str(i), f"{entry}.{i}.ReceiptHandle": handle, f"{entry}.{i}.VisibilityTimeout": 0}
+    status, root = query("ChangeMessageVisibilityBatch", QueueUrl=queue, **entries)
+    assert status == 200
+    [changed] = root.iter(SQS + "ChangeMessageVisibilityBatchResultEntry")
+    [failed] = root.iter(SQS + "BatchResultErrorEntry")
+    assert values(changed, "Id") == ["1"] and values(failed, "Id") == ["2"]
+    assert values(failed, "Code") == ["ReceiptHandleIsInvalid"] and values(failed, "SenderFault") == ["true"]
+    assert len(receive(queue)) == 1
+
+
+def test_digests(query, queue):
+    attributes = {
+        "text": {"DataType": "String", "StringValue": "Zoë & co"},
+        "number": {"DataType": "Number.int", "StringValue": "42"},
+        "bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+    }
+    trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1"}}
+    message = {"MessageBody": "Zoë", "MessageAttributes": attributes, "MessageSystemAttributes": trace}
+    form = {"MessageBody": "Zoë", **named("MessageAttribute", attributes), **named("MessageSystemAttribute", trace)}
+    entry = "SendMessageBatchRequestEntry.1"
+    batch = {f"{entry}.Id": "1", **{f"{entry}.{name}": value for name, value in form.items()}}
+    for _, root in [query("SendMessage", QueueUrl=queue, **form), query("SendMessageBatch", QueueUrl=queue, **batch)]:
+        digests.check_sent({element.tag.removeprefix(SQS): element.text for element in root.iter()}, message)
+    # Of those that are asked for.
+    names = {"MessageAttributeName.1": "bytes", "MessageAttributeName.2": "text"}
+    _, root = query("ReceiveMessage", QueueUrl=queue, **names)
+    assert values(root, "MD5OfBody") == [digests.of_body("Zoë")]
+    asked = {name: attributes[name] for name in ["bytes", "text"]}
+    assert values(root, "MD5OfMessageAttributes") == [digests.of_attributes(asked)]
+    assert values(root, "BinaryValue") == [base64.b64encode(b"\x00\xff").decode()]
+
+
+def named(kind, attributes):
+    """Attributes as a form spells them."""
+    form = {}
+    for i, (name, attribute) in enumerate(attributes.items(), 1):
+        form[f"{kind}.{i}.Name"] = name
+        for part, value in attribute.items():
+            form[f"{kind}.{i}.Value.{part}"] = base64.b64encode(value) if part == "BinaryValue" else value
+    return form
+
+
+def test_tags(query, name):
+    _, root = query("CreateQueue", QueueName=name, **{"Tag.1.Key": "team", "Tag.1.Value": "blue"})
+    [url] = values(root, "QueueUrl")
+    more = {"Tag.1.Key": "é", "Tag.1.Value": "", "Tag.2.Key": "a", "Tag.2.Value": "<b>"}
+    status, root = query("TagQueue", QueueUrl=url, **more)
+    assert status == 200 and root.tag == SQS + "TagQueueResponse"
+    _, root = query("ListQueueTags", QueueUrl=url)
+    tags = {values(tag, "Key")[0]: values(tag, "Value")[0] or "" for tag in root.iter(SQS + "Tag")}
+    assert tags == {"team": "blue", "é": "", "a": "<b>"}
+    status, root = query("UntagQueue", QueueUrl=url, **{"TagKey.1": "team", "TagKey.2": "é"})
+    assert status == 200 and root.tag == SQS + "UntagQueueResponse"
+    assert values(query("ListQueueTags", QueueUrl=url)[1], "Key") == ["a"]
+
+
+def test_purge(query, sqs, queue, receive):
+    sqs.send_message(QueueUrl=queue, MessageBody="a")
+    status, root = query("PurgeQueue", QueueUrl=queue)
+    assert status == 200 and root.tag == SQS + "PurgeQueueResponse"
+    assert receive(queue) == []
+    status, root = query("PurgeQueue", QueueUrl=queue)
+    assert status == 403 and values(root, "Code") == ["AWS.SimpleQueueService.PurgeQueueInProgress"]
+
+
+def test_move_tasks(query, sqs, make_queue, arn):
+    dead, target = make_queue(), make_queue()
+    source = make_queue({"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn(dead), "maxReceiveCount": 1})})
+    assert values(query("ListDeadLetterSourceQueues", QueueUrl=dead)[1], "QueueUrl") == [source]
+    sqs.send_message_batch(QueueUrl=dead, Entries=[{"Id": str(i), "MessageBody": "a"} for i in range(5)])
+    arguments = {"SourceArn": arn(dead), "DestinationArn": arn(target), "MaxNumberOfMessagesPerSecond": 1}
+    status, root = query("StartMessageMoveTask", **arguments)
+    [handle] = values(root, "TaskHandle")
+    assert status == 200 and root.tag == SQS + "StartMessageMoveTaskResponse"
+
+    def task():
+        [task] = query("ListMessageMoveTasks", SourceArn=arn(dead))[1].iter(SQS + "ListMessageMoveTasksResultEntry")
+        return {element.tag.removeprefix(SQS): element.text for element in task}
+
+    expected = {
+        **{name: str(value) for name, value in arguments.items()},
+        "TaskHandle": handle,
+        "Status": "RUNNING",
+        "ApproximateNumberOfMessagesToMove": "5",
+    }
+    assert expected.items() <= task().items()
+    [moved] = values(query("CancelMessageMoveTask", TaskHandle=handle)[1], "ApproximateNumberOfMessagesMoved")
+    assert 0 <= int(moved) < 5
+    eventually("it is cancelled", lambda: task()["Status"] == "CANCELLED")
+
+
+NOT_THERE = f"http://127.0.0.1/{ACCOUNT}/nothing-here"
+NO_QUEUE = ({"QueueUrl": NOT_THERE}, "AWS.SimpleQueueService.NonExistentQueue")
+# Each operation with what is wrong with it; without a QueueUrl it is about a queue that is there.
+WRONG = {
+    "CancelMessageMoveTask": ({"TaskHandle": "nonsense"}, "InvalidParameterValue"),
+    "ChangeMessageVisibility": ({"ReceiptHandle": "x", "VisibilityTimeout": 43201}, "InvalidParameterValue"),
+    "ChangeMessageVisibilityBatch": (
+        {f"ChangeMessageVisibilityBatchRequestEntry.1.{name}": "a b" for name in ["Id", "ReceiptHandle"]},
+        "AWS.SimpleQueueService.InvalidBatchEntryId",
+    ),
+    "CreateQueue": ({"QueueName": "white space"}, "InvalidParameterValue"),
+    "DeleteMessage": ({"ReceiptHandle": "nonsense"}, "ReceiptHandleIsInvalid"),
+    "DeleteMessageBatch": (
+        {f"DeleteMessageBatchRequestEntry.{i}.{name}": "x" for i in [1, 2] for name in ["Id", "ReceiptHandle"]},
+        "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+    ),
+    "DeleteQueue": NO_QUEUE,
+    "GetQueueAttributes": ({"AttributeName.1": "Nonsense"}, "InvalidAttributeName"),
+    "GetQueueUrl": ({"QueueName": "nothing-here"}, "AWS.SimpleQueueService.NonExistentQueue"),
+    "ListDeadLetterSourceQueues": NO_QUEUE,
+    "ListMessageMoveTasks": ({"SourceArn": "nonsense"}, "InvalidParameterValue"),
+    "ListQueueTags": NO_QUEUE,
+    "ListQueues": ({"MaxResults": 1001}, "InvalidParameterValue"),
+    "PurgeQueue": NO_QUEUE,
+    "ReceiveMessage": ({"MaxNumberOfMessages": 11}, "InvalidParameterValue"),
+    "SendMessage": ({"MessageBody": "a", "DelaySeconds": 901}, "InvalidParameterValue"),
+    "SendMessageBatch": (
+        {f"SendMessageBatchRequestEntry.{i}.{name}": str(i) for i in range(11) for name in ["Id", "MessageBody"]},
+        "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+    ),
+    "SetQueueAttributes": ({"Attribute.1.Name": "DelaySeconds", "Attribute.1.Value": "901"}, "InvalidAttributeValue"),
+    "StartMessageMoveTask": ({"SourceArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:nothing-here"}, "ResourceNotFoundException"),
+    "TagQueue": ({"Tag.1.Key": "aws:mine", "Tag.1.Value": "x"}, "InvalidParameterValue"),
+    "UntagQueue": ({}, "MissingParameter"),
+}
+
+
+@pytest.mark.parametrize("action", WRONG)
+def test_what_is_wrong_in_a_form(query, queue, action):
+    parameters, code = WRONG[action]
+    status, root = query(action, **{"QueueUrl": queue, **parameters})
+    assert status == (404 if code == "ResourceNotFoundException" else 400) and root.tag == SQS + "ErrorResponse"
+    assert values(root, "Code") == [code] and values(root, "Type") == ["Sender"]
+    assert values(root, "Message")[0] and values(root, "RequestId")[0]
+
+
+def test_all_operations_are_among_them(sqs):
+    """All that the client knows, but for those on permissions, which the broker doesn't have."""
+    assert set(sqs.meta.service_model.operation_names) - {"AddPermission", "RemovePermission"} == set(WRONG)
 
 
 def test_query_errors(query):

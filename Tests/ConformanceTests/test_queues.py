@@ -16,6 +16,7 @@ DEFAULTS = {
     "MessageRetentionPeriod": "345600",
     "ReceiveMessageWaitTimeSeconds": "0",
     "VisibilityTimeout": "30",
+    "SqsManagedSseEnabled": "true",
 }
 
 
@@ -40,7 +41,8 @@ def test_defaults(queue, attributes):
     assert found["QueueArn"] == f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue.rsplit('/')[-1]}"
     assert abs(int(found["CreatedTimestamp"]) - before) < 60
     assert found["LastModifiedTimestamp"] == found["CreatedTimestamp"]
-    assert "FifoQueue" not in found and "RedrivePolicy" not in found and "Policy" not in found
+    for name in ["FifoQueue", "RedrivePolicy", "Policy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"]:
+        assert name not in found
 
 
 def test_defaults_of_fifo_queues(make_queue, attributes):
@@ -80,6 +82,7 @@ RANGES = {
     "MessageRetentionPeriod": (60, 1209600),
     "ReceiveMessageWaitTimeSeconds": (0, 20),
     "VisibilityTimeout": (0, 43200),
+    "KmsDataKeyReusePeriodSeconds": (60, 86400),
 }
 
 
@@ -178,6 +181,12 @@ def test_delete(sqs, queue, fails):
     assert queue not in sqs.list_queues().get("QueueUrls", [])
 
 
+def test_a_name_is_not_free_again_at_once(sqs, queue, fails):
+    sqs.delete_queue(QueueUrl=queue)
+    with fails("AWS.SimpleQueueService.QueueDeletedRecently", shape="QueueDeletedRecently"):
+        sqs.create_queue(QueueName=queue.rsplit("/")[-1])
+
+
 def test_what_is_deleted_is_gone_from_the_metrics(broker, sqs, sns, queue, name):
     topic = sns.create_topic(Name=name)["TopicArn"]
     sns.publish(TopicArn=topic, Message="hello")
@@ -245,6 +254,21 @@ def test_policy_is_kept(queue, sqs, attributes):
     assert attributes(queue, "Policy") == {"Policy": policy}
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": ""})
     assert attributes(queue, "Policy") == {}
+
+
+def test_encryption_is_kept(make_queue, sqs, attributes, fails):
+    """Nothing is encrypted, but what is asked for can be read back."""
+    names = ["SqsManagedSseEnabled", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"]
+    queue = make_queue({"KmsMasterKeyId": "alias/aws/sqs"})
+    kms = {"KmsMasterKeyId": "alias/aws/sqs", "KmsDataKeyReusePeriodSeconds": "300", "SqsManagedSseEnabled": "false"}
+    assert attributes(queue, *names) == kms
+    assert kms.items() <= attributes(queue).items()
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"KmsMasterKeyId": ""})
+    assert attributes(queue, *names) == {"SqsManagedSseEnabled": "true"}
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"SqsManagedSseEnabled": "false"})
+    assert attributes(queue, *names) == {"SqsManagedSseEnabled": "false"}
+    with fails("InvalidAttributeValue"):
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"SqsManagedSseEnabled": "perhaps"})
 
 
 def test_fifo_cannot_be_changed(make_queue, sqs, fails):

@@ -36,6 +36,24 @@ def test_a_message_moves_after_its_last_receive(sqs, make_pair, receive):
     assert receive(queue) == []
 
 
+@pytest.mark.parametrize("fifo", [False, True])
+def test_the_age_of_a_dead_letter(sqs, make_pair, receive, fifo):
+    """Moved to the dead-letter queue, a message is as old as it was; in a FIFO queue its age begins anew."""
+    queue, dead = make_pair(fifo=fifo)
+    ids = {"MessageGroupId": "g", "MessageDeduplicationId": "d"} if fifo else {}
+    sqs.send_message(QueueUrl=queue, MessageBody="poison", **ids)
+
+    def sent(queue):
+        return [
+            int(message["Attributes"]["SentTimestamp"])
+            for message in receive(queue, MessageSystemAttributeNames=["SentTimestamp"])
+        ]
+
+    [before] = sent(queue)
+    [after] = eventually("it is in the dead-letter queue", lambda: sent(queue) or sent(dead))
+    assert after > before if fifo else after == before
+
+
 def test_the_policy_is_kept_and_taken_away(sqs, make_pair, arn):
     queue, dead = make_pair(receives=3)
     found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])["Attributes"]["RedrivePolicy"]
@@ -117,18 +135,27 @@ def test_bad_redrive_allow_policies(sqs, queue, policy):
 
 
 @pytest.fixture
-def dead_messages(sqs, make_pair, receive):
-    """A queue whose dead-letter queue has three messages."""
-    queue, dead = make_pair()
-    sqs.send_message_batch(QueueUrl=queue, Entries=[{"Id": str(i), "MessageBody": str(i)} for i in range(3)])
+def make_dead_messages(sqs, make_pair, receive):
+    """A queue whose dead-letter queue has some messages."""
 
-    def moved():
-        receive(queue)
-        attributes = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["ApproximateNumberOfMessages"])
-        return attributes["Attributes"]["ApproximateNumberOfMessages"] == "3"
+    def make(entries, **more):
+        queue, dead = make_pair(**more)
+        sqs.send_message_batch(QueueUrl=queue, Entries=entries)
 
-    eventually("all three have moved", moved)
-    return queue, dead
+        def moved():
+            receive(queue)
+            attributes = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["ApproximateNumberOfMessages"])
+            return attributes["Attributes"]["ApproximateNumberOfMessages"] == str(len(entries))
+
+        eventually("all have moved", moved)
+        return queue, dead
+
+    return make
+
+
+@pytest.fixture
+def dead_messages(make_dead_messages):
+    return make_dead_messages([{"Id": str(i), "MessageBody": str(i)} for i in range(3)])
 
 
 def finished(sqs, source):
@@ -161,6 +188,34 @@ def test_move_elsewhere(sqs, dead_messages, make_queue, arn, receive):
     assert task["DestinationArn"] == arn(other) and task["MaxNumberOfMessagesPerSecond"] == 500
     got = []
     eventually("all are there", lambda: got.extend(receive(other)) or len(got) == 3)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_move_between_fifo_queues(sqs, make_dead_messages, make_queue, arn, receive, elsewhere):
+    """Groups keep their order, and ids that were used a moment ago are no duplicates here."""
+    bodies = ["a1", "b1", "a2", "a3", "b2"]
+    entries = [
+        {"Id": body, "MessageBody": body, "MessageGroupId": body[0], "MessageDeduplicationId": f"id-{body}"}
+        for body in bodies
+    ]
+    queue, dead = make_dead_messages(entries, fifo=True)
+    target = make_queue(fifo=True) if elsewhere else queue
+    sqs.start_message_move_task(SourceArn=arn(dead), **({"DestinationArn": arn(target)} if elsewhere else {}))
+    assert finished(sqs, arn(dead))["ApproximateNumberOfMessagesMoved"] == 5
+    got = receive(target, VisibilityTimeout=60, MessageSystemAttributeNames=["All"])
+    # Sorted by group alone, they stay in the order in which they came.
+    assert sorted((message["Body"] for message in got), key=lambda body: body[0]) == sorted(bodies)
+    for message in got:
+        body, attributes = message["Body"], message["Attributes"]
+        assert (attributes["MessageGroupId"], attributes["MessageDeduplicationId"]) == (body[0], f"id-{body}")
+    assert receive(dead) == []
+
+
+def test_a_move_goes_to_a_queue_of_the_same_type(sqs, make_pair, make_queue, arn, fails):
+    for fifo in [False, True]:
+        _, dead = make_pair(fifo=fifo)
+        with fails("InvalidParameterValue"):
+            sqs.start_message_move_task(SourceArn=arn(dead), DestinationArn=arn(make_queue(fifo=not fifo)))
 
 
 def test_cancel_a_move(sqs, dead_messages, make_queue, arn, fails):
