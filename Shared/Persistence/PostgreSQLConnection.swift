@@ -95,10 +95,12 @@
 
         private func open() throws(PostgreSQLFailure) -> OpaquePointer {
             if let handle { return handle }
-            // What comes later wins, and so what the URL says. A server that is gone without a word is noticed after 20 s.
+            // What comes later wins, and so what the URL says. A server that is gone without a word is noticed 20 s after
+            // something was sent to it; if nothing is, 20 s after it was last heard.
             let new = Self.withCStrings([
                 ("client_encoding", "UTF8"), ("connect_timeout", "5"), ("keepalives_idle", "10"),
-                ("tcp_user_timeout", "20000"), ("fallback_application_name", "async-shop"), ("dbname", url),
+                ("keepalives_interval", "5"), ("keepalives_count", "2"), ("tcp_user_timeout", "20000"),
+                ("fallback_application_name", "async-shop"), ("dbname", url),
             ]) { PQconnectdbParams($0, $1, 1) }
             guard let new, PQstatus(new) == CONNECTION_OK else {
                 let message = Self.firstLine(PQerrorMessage(new))
@@ -108,12 +110,27 @@
             // The server's notices would stand between the lines of the log.
             PQsetNoticeProcessor(new, { _, _ in }, nil)
             handle = new
-            // A process that stands still in a transaction, or whose machine is gone, must not hold up the others for
-            // long. A sequential scan would make serializable transactions meet that have nothing to do with each
-            // other (PostgreSQL's documentation, 13.2.3); every statement of a store has an index.
-            try script("SET idle_in_transaction_session_timeout = '10s'; SET enable_seqscan = off")
+            do {
+                try script(Self.settings)
+            } catch {
+                // Without them it is not to be used.
+                close()
+                throw error
+            }
             return new
         }
+
+        /// What the server is to keep to in a session. A process that stands still in a transaction must not hold up the
+        /// others for long, nor one whose machine is gone without a word while it had a turn: the server notices that as soon
+        /// as we notice the loss of the server. (A Unix socket ignores what is TCP's.) A sequential scan would make
+        /// serializable transactions meet that have nothing to do with each other (PostgreSQL's documentation, 13.2.3); every
+        /// statement of a store has an index.
+        private static let settings = """
+            SET idle_in_transaction_session_timeout = '10s';
+            SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2;
+            SET tcp_user_timeout = 20000;
+            SET enable_seqscan = off
+            """
 
         /// Has `heard` called, on the connection's queue, after each notification of a channel, and when the connection is
         /// lost. A connection that listens already stays as it is.

@@ -1,6 +1,7 @@
 #if PostgreSQL
-    /// An advisory lock on a connection of its own, which the server takes back when the process ends, however it ends. So
-    /// the connection must be to the server itself: a pooler in between may give it to others after each transaction.
+    /// An advisory lock on a connection of its own, which the server takes back when the process ends, however it ends, and
+    /// within 40 s when its whole machine is gone without a word. So the connection must be to the server itself: a pooler in
+    /// between may give it to others after each transaction.
     ///
     /// Who has the lock listens on the same connection, and those who wait for it notify. They do so after the commit and
     /// not in it: the server lets only one transaction commit at a time that has notified, with its wait for the disk.

@@ -175,6 +175,36 @@ struct PostgreSQLDatabaseTests {
         }
     }
 
+    @Test("The server is told to notice when a process is gone without a word") func lostMachine() async throws {
+        #if os(Linux)
+            let userTimeout = "20000"
+        #else
+            // A server there has no such setting.
+            let userTimeout = "0"
+        #endif
+        let expected = [
+            "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "2",
+            "tcp_user_timeout": userTimeout,
+        ]
+        try await withTemporaryDatabase([]) { database async throws in
+            let rows = try await database.read { transaction in
+                try transaction.rows(
+                    """
+                    SELECT name, setting, inet_server_addr() IS NOT NULL AS is_tcp FROM pg_settings
+                    WHERE name IN (\(list: Array(expected.keys)))
+                    """)
+            }
+            #expect(rows.count == expected.count)
+            for row in rows {
+                let name: String = try row.get("name")
+                let setting: String = try row.get("setting")
+                // On a Unix socket the server shows none of them.
+                let isTCP: Bool = try row.get("is_tcp")
+                #expect(setting == (isTCP ? expected[name] : "0"), "\(name)")
+            }
+        }
+    }
+
     /// Two pools on one database, as two processes have.
     private func withTwoDatabases(
         _ migrations: [Migration], _ body: ([any Database]) async throws -> Void

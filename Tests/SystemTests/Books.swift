@@ -86,6 +86,22 @@ extension Books {
 // MARK: - The audit
 
 extension Books {
+    /// Waits until nothing more can happen to any order, then checks that nothing was lost and nothing happened twice.
+    /// - Parameters:
+    ///   - methods: how the orders are paid that were accepted.
+    ///   - initial: the stock before them.
+    @discardableResult
+    static func audited(
+        in shop: ShopAPI, methods: [OrderID: PaymentMethod], initial: [ProductState]
+    ) async throws -> Books {
+        let books = try await settled(in: shop, methods: methods)
+        #expect(Set(books.entries.map(\.order.orderId)) == Set(methods.keys), "no order is lost or made twice")
+        books.audit(initial: initial)
+        try await books.expectNoDeadLetters(in: shop.stack)
+        try books.expectMailbox(of: shop.stack)
+        return books
+    }
+
     func expectNoDeadLetters(in stack: Stack) async throws {
         for queue in Topology.shop.queues {
             let letters = try await BrokerAPI(stack: stack).drain(queue.deadLetters)

@@ -174,14 +174,18 @@ extension Stack {
 
     /// Asks a program to stop, and waits until it has.
     @discardableResult
-    func stop(_ program: Program) async throws -> TerminationStatus {
-        let stopped = runs(of: program)
-        runs.withLock { runs in for run in stopped { runs[run.replica] = nil } }
+    func stop(_ program: Program) async throws -> TerminationStatus { try await stop(replicas(of: program)) }
+
+    /// Asks one of a program's processes to stop, and waits until it has.
+    func stop(_ replica: Replica) async throws -> TerminationStatus { try await stop([replica]) }
+
+    private func stop(_ replicas: [Replica]) async throws -> TerminationStatus {
+        let stopped = runs.withLock { runs in replicas.compactMap { runs.removeValue(forKey: $0) } }
         for run in stopped { try await run.send(SIGTERM) }
         var statuses: [TerminationStatus] = []
         for run in stopped { statuses.append(try await run.ending()) }
         guard let status = statuses.first(where: { $0 != .exited(0) }) ?? statuses.first else {
-            throw SystemTestError("\(program) doesn't run.")
+            throw SystemTestError("\(replicas) don't run.")
         }
         return status
     }
