@@ -3,6 +3,7 @@ public import NIOHTTP1
 
 /// A request as it came off the wire, with all of its body.
 public struct DirectRequest: Sendable {
+    /// What came after the headers: at most as many bytes as the service takes, or why there are none.
     public enum Body: Sendable {
         case whole(ByteBuffer)
         /// It was larger than the service takes, and was not read to its end.
