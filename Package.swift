@@ -99,8 +99,8 @@ let pythonTests =
         "access", "aws", "cli", "crash", "disk", "fifo", "filters", "frameworks", "https", "kubernetes", "malformed",
         "messages", "notifications", "openapi", "otlp", "query", "queues", "redrive", "topics",
     ].map { "test_\($0).py" } + [
-        "conftest.py", "moto_server.py", "processes.py", "receiver.py", "schemathesis_hooks.py", "shop_processes.py",
-        "workers.py",
+        "conftest.py", "digests.py", "moto_server.py", "processes.py", "receiver.py", "schemathesis_hooks.py",
+        "shop_processes.py", "workers.py",
     ]
 
 let package = Package(

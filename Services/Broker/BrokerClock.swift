@@ -8,7 +8,9 @@ protocol BrokerClock: Sendable {
     func now() -> Milliseconds
 
     /// Calls `action` once, at that time or right after it.
-    func call(at time: Milliseconds, _ action: @escaping @Sendable () -> Void)
+    /// - Returns: what takes the call back, if it has not been made yet.
+    @discardableResult
+    func call(at time: Milliseconds, _ action: @escaping @Sendable () -> Void) -> @Sendable () -> Void
 }
 
 /// The wall clock at the start, carried on by a clock that nobody can set back.
@@ -24,10 +26,12 @@ struct SystemClock: BrokerClock {
 
     func now() -> Milliseconds { startedAt + (NIODeadline.now() - started).nanoseconds / 1_000_000 }
 
-    func call(at time: Milliseconds, _ action: @escaping @Sendable () -> Void) {
+    @discardableResult
+    func call(at time: Milliseconds, _ action: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
         // A millisecond is added because `now` is cut off to whole ones: an early call would find nothing due.
         let delay = TimeAmount.milliseconds(max(0, time - now()) + 1)
-        MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: delay, action)
+        let call = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: delay, action)
+        return { call.cancel() }
     }
 }
 
@@ -36,12 +40,11 @@ extension BrokerClock {
     func sleep(until time: Milliseconds) async {
         guard time > now() else { return }
         let alarm = Alarm()
+        let takeBack = call(at: time) { alarm.ring() }
         await withTaskCancellationHandler {
-            await withCheckedContinuation { sleeper in
-                alarm.set(for: sleeper)
-                call(at: time) { alarm.ring() }
-            }
+            await withCheckedContinuation { alarm.set(for: $0) }
         } onCancel: {
+            takeBack()
             alarm.ring()
         }
     }

@@ -24,8 +24,9 @@ struct FilterPolicy: Sendable, Equatable {
     private static let mostCombinations = 150
 
     /// Reads a policy.
+    /// - Parameter isStored: whether it was taken before; then it holds, however complex it is.
     /// - Throws: `InvalidParameter` with what is wrong.
-    init(_ json: String, scope: Scope) throws(AWSError) {
+    init(_ json: String, scope: Scope, isStored: Bool = false) throws(AWSError) {
         guard json.utf8.count <= Self.mostBytes else { throw Self.invalid("Filter policy is larger than 256 KB") }
         guard let value = try? JSONValue(parsing: json) else { throw Self.invalid("failed to parse JSON.") }
         guard let members = value.object else { throw Self.invalid("Filter is not an object") }
@@ -35,7 +36,7 @@ struct FilterPolicy: Sendable, Equatable {
         self.scope = scope
         var parser = Parser(scope: scope)
         condition = try parser.condition(members, at: nil, depth: 1)
-        guard parser.combinations <= Double(Self.mostCombinations) else {
+        guard isStored || max(parser.combinations, parser.fields) <= Double(Self.mostCombinations) else {
             throw Self.invalid("Filter policy is too complex")
         }
     }
@@ -46,7 +47,7 @@ struct FilterPolicy: Sendable, Equatable {
             return Self.holds(condition) { path in attributes[path]?.filterValues ?? [] }
         case .body:
             guard let document = try? JSONValue(parsing: body), document.object != nil else { return false }
-            return Self.holds(condition) { path in document.values(at: path[...]) }
+            return Self.holds(condition) { path in document.values(at: path[...].utf8) }
         }
     }
 
@@ -68,6 +69,8 @@ extension FilterPolicy {
         /// The values of each field times its depth, multiplied for fields that must all match and added up for
         /// alternatives, as Amazon counts. A floating-point number can't overflow.
         var combinations = 1.0
+        /// How many fields there are in all: of those with a single value any number is one combination.
+        var fields = 0.0
 
         mutating func condition(
             _ members: [String: JSONValue], at parent: String?, depth: Int
@@ -81,9 +84,10 @@ extension FilterPolicy {
                     conditions.append(try either(alternatives, at: parent, depth: depth))
                 case .array(let rules):
                     guard !rules.isEmpty else { throw FilterPolicy.invalid("Empty arrays are not allowed") }
-                    combinations *= Double(rules.count * depth)
                     var parsed: [FilterRule] = []
                     for rule in rules { parsed.append(try FilterRule(rule)) }
+                    combinations *= Double(parsed.reduce(0) { $0 + $1.count } * depth)
+                    fields += 1
                     conditions.append(.field(path: path, rules: parsed))
                 case .object(let nested):
                     guard scope == .body else {
@@ -138,15 +142,20 @@ extension MessageAttribute {
 
 extension JSONValue {
     /// The values at a path, through arrays as well.
-    fileprivate func values(at path: Substring) -> [JSONValue] {
+    fileprivate func values(at path: Substring.UTF8View) -> [JSONValue] {
         switch self {
         case .array(let items):
             return items.flatMap { $0.values(at: path) }
         case .object(let members):
-            var found = members[String(path)]?.values(at: "") ?? []
-            for dot in path.indices where path[dot] == "." {
-                guard let member = members[String(path[..<dot])] else { continue }
-                found += member.values(at: path[path.index(after: dot)...])
+            var found: [JSONValue] = []
+            // It goes by the members, for a path may have more dots than there is to look into.
+            for (name, member) in members where path.starts(with: name.utf8) {
+                let rest = path.dropFirst(name.utf8.count)
+                if rest.isEmpty {
+                    found += member.values(at: rest)
+                } else if rest.first == UInt8(ascii: ".") {
+                    found += member.values(at: rest.dropFirst())
+                }
             }
             return found
         case .null, .bool, .number, .string:

@@ -1,11 +1,16 @@
 import Foundation
 
 /// What a rule of a filter policy asks of a value.
+///
+/// Texts are compared byte by byte: to Swift "é" is the same in one character and in two, to Amazon it isn't.
 indirect enum FilterRule: Sendable, Equatable {
+    case exact([UInt8])
+    /// A value that isn't a text.
     case equals(JSONValue)
-    case prefix(String)
-    case suffix(String)
-    case equalsIgnoreCase(String)
+    case prefix([UInt8])
+    case suffix([UInt8])
+    /// In lower case.
+    case equalsIgnoreCase([UInt8])
     case wildcard(Wildcard)
     case numeric([NumericBound])
     case cidr(AddressRange)
@@ -19,10 +24,11 @@ indirect enum FilterRule: Sendable, Equatable {
 
     private func accepts(_ value: JSONValue) -> Bool {
         switch self {
+        case .exact(let wanted): value.string?.utf8.elementsEqual(wanted) ?? false
         case .equals(let wanted): value == wanted
-        case .prefix(let start): value.string?.hasPrefix(start) ?? false
-        case .suffix(let end): value.string?.hasSuffix(end) ?? false
-        case .equalsIgnoreCase(let wanted): value.string.map { $0.lowercased() == wanted.lowercased() } ?? false
+        case .prefix(let start): value.string?.utf8.starts(with: start) ?? false
+        case .suffix(let end): value.string?.utf8.suffix(end.count).elementsEqual(end) ?? false
+        case .equalsIgnoreCase(let wanted): value.string?.lowercased().utf8.elementsEqual(wanted) ?? false
         case .wildcard(let pattern): value.string.map(pattern.matches) ?? false
         case .numeric(let bounds): value.number.map { number in bounds.allSatisfy { $0.admits(number) } } ?? false
         case .cidr(let range): value.string.map(range.contains) ?? false
@@ -30,6 +36,9 @@ indirect enum FilterRule: Sendable, Equatable {
         case .anythingBut(let rules): !rules.contains { $0.accepts(value) }
         }
     }
+
+    /// How many values it has, for the complexity of a policy.
+    var count: Int { if case .anythingBut(let rules) = self { rules.count } else { 1 } }
 }
 
 // MARK: Reading rules
@@ -41,7 +50,8 @@ extension FilterRule {
 
     init(_ json: JSONValue) throws(AWSError) {
         switch json {
-        case .string, .number, .bool, .null: self = .equals(json)
+        case .string(let text): self = .exact(Array(text.utf8))
+        case .number, .bool, .null: self = .equals(json)
         case .array: throw FilterPolicy.invalid("Match value must be String, number, true, false, or null")
         case .object(let members):
             guard members.count == 1, let (name, operand) = members.first else {
@@ -53,9 +63,9 @@ extension FilterRule {
 
     private static func named(_ name: String, _ operand: JSONValue) throws(AWSError) -> FilterRule {
         switch name {
-        case "prefix": return .prefix(try text(operand, name))
-        case "suffix": return .suffix(try text(operand, name))
-        case "equals-ignore-case": return .equalsIgnoreCase(try text(operand, name))
+        case "prefix": return .prefix(Array(try text(operand, name).utf8))
+        case "suffix": return .suffix(Array(try text(operand, name).utf8))
+        case "equals-ignore-case": return .equalsIgnoreCase(Array(try text(operand, name).lowercased().utf8))
         case "wildcard": return .wildcard(try Wildcard(text(operand, name)))
         // Amazon's own words are those of the prefix.
         case "cidr": return .cidr(try AddressRange(text(operand, "prefix")))
@@ -84,7 +94,7 @@ extension FilterRule {
                 throw FilterPolicy.invalid(
                     "Inside anything but list, start|null|boolean is not supported.")
             }
-            rules = values.map { .equals($0) }
+            for value in values { rules.append(try FilterRule(value)) }
         case .object(let members):
             guard members.count == 1, let (name, value) = members.first else {
                 throw FilterPolicy.invalid("Only one key allowed in match expression")
@@ -96,7 +106,7 @@ extension FilterRule {
             guard !values.isEmpty else { throw FilterPolicy.invalid("\(name) match pattern must be a string") }
             for value in values { rules.append(try named(name, value)) }
         case .string, .number:
-            rules = [.equals(operand)]
+            rules = [try FilterRule(operand)]
         case .bool, .null:
             throw FilterPolicy.invalid("Value of anything-but must be an array or single string/number value.")
         }
@@ -106,60 +116,70 @@ extension FilterRule {
 
 /// A pattern in which `*` stands for any number of characters, and `\*` and `\\` for themselves.
 struct Wildcard: Sendable, Equatable {
-    private enum Token: Sendable, Equatable {
-        case byte(UInt8)
-        case star
-    }
-
-    private let tokens: [Token]
+    /// What stands before the first star, between two, and after the last.
+    private let parts: [[UInt8]]
 
     init(_ pattern: String) throws(AWSError) {
-        var tokens: [Token] = []
+        var parts: [[UInt8]] = [[]]
         var isEscaped = false
         for byte in pattern.utf8 {
             if isEscaped {
                 guard byte == UInt8(ascii: "*") || byte == UInt8(ascii: "\\") else {
                     throw FilterPolicy.invalid("Invalid escape character in wildcard: only \\* and \\\\ are known")
                 }
-                tokens.append(.byte(byte))
+                parts[parts.count - 1].append(byte)
                 isEscaped = false
             } else if byte == UInt8(ascii: "\\") {
                 isEscaped = true
             } else if byte == UInt8(ascii: "*") {
-                guard tokens.last != .star else {
-                    throw FilterPolicy.invalid("Consecutive wildcard characters at pos \(tokens.count - 1)")
+                guard parts.count == 1 || parts.last?.isEmpty == false else {
+                    let position = parts.reduce(parts.count - 2) { $0 + $1.count }
+                    throw FilterPolicy.invalid("Consecutive wildcard characters at pos \(position)")
                 }
-                tokens.append(.star)
+                parts.append([])
             } else {
-                tokens.append(.byte(byte))
+                parts[parts.count - 1].append(byte)
             }
         }
         guard !isEscaped else { throw FilterPolicy.invalid("Invalid escape character at the end of wildcard") }
-        self.tokens = tokens
+        self.parts = parts
     }
 
-    /// The last star tried is the only one to go back to, so the time is bounded by the product of the lengths.
+    /// Each part is looked for from where the one before it ends, so the time is bounded by the sum of the lengths.
     func matches(_ text: String) -> Bool {
         let text = Array(text.utf8)
-        var position = 0
-        var index = 0
-        var star: (index: Int, position: Int)?
-        while position < text.count {
-            if index < tokens.count, tokens[index] == .star {
-                star = (index, position)
-                index += 1
-            } else if index < tokens.count, tokens[index] == .byte(text[position]) {
-                index += 1
-                position += 1
-            } else if let last = star {
-                star = (last.index, last.position + 1)
-                index = last.index + 1
-                position = last.position + 1
-            } else {
-                return false
-            }
+        guard let first = parts.first, let last = parts.last, parts.count > 1 else { return text == parts.first }
+        guard text.count >= first.count + last.count, text.starts(with: first), text.suffix(last.count) == last[...]
+        else { return false }
+        var rest = text[first.count..<text.count - last.count]
+        for part in parts.dropFirst().dropLast() {
+            guard let end = Self.end(of: part, in: rest) else { return false }
+            rest = rest[end...]
         }
-        return tokens[index...].allSatisfy { $0 == .star }
+        return true
+    }
+
+    /// Where bytes that occur in others end, at the first place; found in one pass, however they repeat themselves
+    /// (Knuth, Morris and Pratt, "Fast pattern matching in strings").
+    private static func end(of part: [UInt8], in text: ArraySlice<UInt8>) -> Int? {
+        guard part.count <= text.count else { return nil }
+        // For each byte how many at the part's beginning are also those up to this one.
+        var repeated = [0]
+        var count = 0
+        func advance(_ byte: UInt8) {
+            while count > 0, part[count] != byte { count = repeated[count - 1] }
+            if part[count] == byte { count += 1 }
+        }
+        for byte in part.dropFirst() {
+            advance(byte)
+            repeated.append(count)
+        }
+        count = 0
+        for index in text.indices {
+            advance(text[index])
+            if count == part.count { return index + 1 }
+        }
+        return nil
     }
 }
 

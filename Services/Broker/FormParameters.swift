@@ -63,15 +63,23 @@ struct FormParameters: Sendable {
         return items.sorted
     }
 
-    /// The names of the parameters up to the first dot.
-    var names: Set<String> { Set(pairs.map { pair in String(pair.name.prefix { $0 != "." }) }) }
+    /// The parameters by their names up to the first dot, each with what of its name begins there: one pass for all that is
+    /// looked up.
+    var byName: [String: FormParameters] {
+        var groups: [String: [Pair]] = [:]
+        for (name, value) in pairs {
+            let dot = name.utf8.firstIndex(of: UInt8(ascii: ".")) ?? name.endIndex
+            groups[String(name[..<dot]), default: []].append((String(name[dot...]), value))
+        }
+        return groups.mapValues { FormParameters($0) }
+    }
 
-    /// The items of `Name.1.…`, `Name.2.…`, in order. One that is alone may go without its number, as in the API
-    /// reference's examples.
-    func numbered(_ name: String) -> [FormParameters] {
+    /// The items of `.1.…`, `.2.…`, in order, as ``byName`` has them. One that is alone may go without its number, as in the
+    /// API reference's examples.
+    var numbered: [FormParameters] {
         var items = Items()
         for (key, value) in pairs {
-            guard var rest = key[...].utf8.dropPrefix(name.utf8)?.dropPrefix(".".utf8) else { continue }
+            guard var rest = key[...].utf8.dropPrefix(".".utf8) else { continue }
             let index = rest.popNumber()
             items.add(String(Substring(rest)), value, to: index ?? 0)
         }

@@ -80,7 +80,7 @@ final class Gatekeeper: Sendable {
         }
         let canonical = CanonicalRequest(
             method: request.head.method.rawValue, path: String(request.path), query: query,
-            headers: signature.signedHeaders.map { (String($0), Self.value(of: $0, in: request)) }, body: body)
+            headers: Self.values(of: signature.signedHeaders, in: request), body: body)
         guard signingKey.isValid(signature.signature, of: canonical, stamp: signature.stamp) else {
             throw .signatureDoesNotMatch(
                 "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
@@ -115,13 +115,14 @@ final class Gatekeeper: Sendable {
         }
     }
 
-    /// The value of a header that was signed; several of one name count as one.
-    private static func value(of name: Substring, in request: DirectRequest) -> String {
-        var value: String?
-        for field in request.head.headers where field.name.isEqualIgnoringCase(to: name) {
-            value = value.map { "\($0),\(field.value)" } ?? field.value
+    /// The values of the headers that were signed; several of one name count as one.
+    private static func values(of names: [Substring], in request: DirectRequest) -> [(name: String, value: String)] {
+        var values = names.map { (name: String($0), value: nil as String?) }
+        for field in request.head.headers {
+            guard let index = names.firstIndex(where: { field.name.isEqualIgnoringCase(to: $0) }) else { continue }
+            if values[index].value?.append(",\(field.value)") == nil { values[index].value = field.value }
         }
-        return value ?? ""
+        return values.map { (name: $0.name, value: $0.value ?? "") }
     }
 }
 

@@ -20,7 +20,7 @@ struct HTTPSender: Service {
     /// How many requests one endpoint gets at a time.
     static let lanes = 8
     /// How long an endpoint may take to answer.
-    static let timeout = TimeAmount.seconds(15)
+    static let timeout: Milliseconds = 15_000
     /// Longer than a lane can take for one message: its place in the throttle, then the timeout.
     private static let visibility: Milliseconds = 60_000
     private static let patience: Milliseconds = 3_600_000
@@ -113,17 +113,29 @@ struct HTTPSender: Service {
     }
 
     private func send(_ post: EndpointPost, _ http: HTTPClient) async -> EndpointAnswer {
+        guard Subscription.canBeReached(post.url) else { return .nowhere }
+        let end = clock.now() + Self.timeout
         var request = HTTPClientRequest(url: post.url)
         request.method = .POST
         for (name, value) in post.headers { request.headers.add(name: name, value: value) }
         request.body = .bytes(ByteBuffer(string: post.body))
         do {
-            let response = try await http.execute(request, deadline: .now() + Self.timeout)
-            // Read, so that the connection can be used again; what it says doesn't matter.
-            _ = try? await response.body.collect(upTo: 1 << 16)
+            let response = try await http.execute(request, deadline: .now() + .milliseconds(Self.timeout))
+            await read(response.body, until: end)
             return .status(Int(response.status.code))
         } catch {
             return .none("\(error)")
+        }
+    }
+
+    /// Reads a body, so that the connection can be used again. What it says doesn't matter, nor whether it comes: the
+    /// status is the answer.
+    private func read(_ body: HTTPClientResponse.Body, until end: Milliseconds) async {
+        await withTaskGroup { group in
+            group.addTask { _ = try? await body.collect(upTo: 1 << 16) }
+            group.addTask { await clock.sleep(until: end) }
+            await group.next()
+            group.cancelAll()
         }
     }
 }
@@ -166,6 +178,8 @@ enum EndpointAnswer: Sendable, Equatable, CustomStringConvertible {
     case status(Int)
     /// No answer in time, or no connection.
     case none(String)
+    /// It wasn't asked, for its URL leads to no place that there can be.
+    case nowhere
 
     enum Next: Sendable, Equatable {
         case done
@@ -180,7 +194,7 @@ enum EndpointAnswer: Sendable, Equatable, CustomStringConvertible {
         case .status(200...299): .done
         case .status(429), .status(500...599), .status(100...199), .none:
             schedule.delay(afterAttempts: attempts).map { .retry(after: $0) } ?? .giveUp
-        case .status: .giveUp
+        case .status, .nowhere: .giveUp
         }
     }
 
@@ -188,6 +202,7 @@ enum EndpointAnswer: Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .status(let code): "\(code)"
         case .none(let reason): reason
+        case .nowhere: "there is no such place"
         }
     }
 }

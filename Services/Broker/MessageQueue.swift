@@ -47,6 +47,12 @@ final class MessageQueue: Sendable {
         return guarded.withLock { $0.state.counts(now: now) }
     }
 
+    /// Whether there is nothing to receive, now or when what is under way is done.
+    var isDrained: Bool {
+        let now = context.clock.now()
+        return guarded.withLock { $0.state.isDrained(now: now) }
+    }
+
     /// How many messages are in memory because they are next.
     var windowCount: Int { guarded.withLock { $0.state.windowCount } }
 
@@ -202,8 +208,9 @@ extension MessageQueue {
     func changeVisibility(_ requests: [VisibilityRequest]) async throws -> [AWSError?] {
         let queue = record
         var changes = Changes()
-        var errors: [AWSError?] = []
-        for request in requests {
+        var errors = [AWSError?](repeating: nil, count: requests.count)
+        var notFound: [(index: Int, isInFlight: Bool)] = []
+        for (index, request) in requests.enumerated() {
             var outcome = QueueState.VisibilityChange.notFound
             apply { state, now in
                 let (change, effects) = state.changeVisibility(
@@ -214,17 +221,22 @@ extension MessageQueue {
             switch outcome {
             case .write(let change):
                 if request.timeout == 0 { changes.atOnce.append(change) } else { changes.later.append(change) }
-                errors.append(nil)
-            case .notInFlight: errors.append(.messageNotInflight)
+            case .notInFlight: errors[index] = .messageNotInflight
             case .tooLong:
-                errors.append(
-                    .invalidParameterValue(
-                        "Value \(request.timeout / 1000) for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds]."
-                    ))
-            case .notFound: errors.append(try await reasonNotFound(request.handle, queue: queue.id))
+                errors[index] = .invalidParameterValue(
+                    "Value \(request.timeout / 1000) for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds]."
+                )
+            case .notFound:
+                notFound.append((index, guarded.withLock { $0.state.isInFlight(request.handle.sequence) }))
             }
         }
+        // Before anything else that may fail or be cancelled: a message that was told to leave waits for its write.
         if !changes.all.isEmpty { try await save(changes, queue: queue) }
+        for (index, isInFlight) in notFound {
+            let handle = requests[index].handle
+            let isWaiting = try await isStored(handle, queue: queue.id) && !isInFlight
+            errors[index] = isWaiting ? .messageNotInflight : .notAvailableForVisibility(handle.text)
+        }
         return errors
     }
 
@@ -262,12 +274,10 @@ extension MessageQueue {
         guarded.withLock { guarded in changes.filter { guarded.state.isCurrent($0) } }
     }
 
-    private func reasonNotFound(_ handle: ReceiptHandle, queue: Int64) async throws -> AWSError {
-        let isInFlight = guarded.withLock { $0.state.isInFlight(handle.sequence) }
-        let exists = try await context.store.database.read { [store = context.store] transaction in
+    private func isStored(_ handle: ReceiptHandle, queue: Int64) async throws -> Bool {
+        try await context.store.database.read { [store = context.store] transaction in
             try store.contains(handle.sequence, queue: queue, messageID: handle.messageID, transaction)
         }
-        return exists && !isInFlight ? .messageNotInflight : .notAvailableForVisibility(handle.text)
     }
 }
 
@@ -293,8 +303,7 @@ extension MessageQueue {
         guarded.withLock { guarded in
             let limits = guarded.state.limits
             guard limits.window != messages || limits.contentBytes != contentBytes else { return }
-            guarded.state.limits.window = messages
-            guarded.state.limits.contentBytes = contentBytes
+            guarded.state.limits.keep(messages: messages, contentBytes: contentBytes)
         }
     }
 

@@ -85,7 +85,12 @@ struct MoveTasks: Sendable {
             }
             let size = min(Self.slice, task.rate ?? Self.slice, task.toMove - task.moved)
             let deliveries = try await source.receive(maximum: size, visibility: Self.visibility, wait: 0)
-            guard !deliveries.isEmpty else { return try await end(id, as: .completed) }
+            guard !deliveries.isEmpty else {
+                try Task.checkCancellation()
+                // Nothing may also mean that it is still being read, or that its group is locked.
+                guard source.isDrained else { return schedule(id, at: started + Self.retryDelay) }
+                return try await end(id, as: .completed)
+            }
             do {
                 try await move(deliveries, id, from: source)
             } catch {

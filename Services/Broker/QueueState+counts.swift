@@ -9,6 +9,12 @@ extension QueueState {
         return counts
     }
 
+    /// Whether there is nothing to receive until something is sent or a visibility timeout ends. What is on its way from
+    /// the disk or to it is something, and so is what waits for another message of its group.
+    func isDrained(now: Milliseconds) -> Bool {
+        window.counts(now: now).visible == 0 && !inFlight.values.contains { $0.phase == .leaving }
+    }
+
     /// Whether no more can be in flight.
     var isFull: Bool { inFlight.count >= limits.inFlight }
 

@@ -54,6 +54,14 @@ extension QueueState {
         var loadPatience: Milliseconds = 2000
         /// How long an attempt to receive can be repeated.
         var attemptInterval: Milliseconds = 300_000
+
+        /// Keeps so much in memory. The window takes two pages or more: into a smaller one, pages would be read again and
+        /// again.
+        mutating func keep(messages: Int, contentBytes: Int) {
+            window = messages
+            page = min(Limits().page, messages / 2)
+            self.contentBytes = contentBytes
+        }
     }
 
     struct ReceiveRequest: Sendable {

@@ -12,8 +12,8 @@ final class Queues: Sendable {
     private let byName = Mutex<[String: MessageQueue]>([:])
 
     /// What may be kept in memory for all queues together, and for one of them at the least and at the most.
-    private static let messages = (all: 131_072, each: 2048...16_384)
-    private static let contentBytes = (all: 64 << 20, each: 64 << 10...32 << 20)
+    private static let messages = (all: 131_072, each: 256...16_384)
+    private static let contentBytes = (all: 64 << 20, each: 16 << 10...32 << 20)
 
     init(store: BrokerStore, clock: any BrokerClock, work: BackgroundWork, logger: Logger) {
         self.store = store
@@ -146,12 +146,16 @@ final class Queues: Sendable {
     /// Gives each queue its part of what may be kept in memory for all of them.
     private func shareMemory() {
         let queues = byName.withLock { Array($0.values) }
+        let share = Self.share(among: queues.count)
+        for queue in queues { queue.limitMemory(messages: share.messages, contentBytes: share.contentBytes) }
+    }
+
+    /// What each of so many queues may keep in memory.
+    static func share(among count: Int) -> (messages: Int, contentBytes: Int) {
         func share(_ limit: (all: Int, each: ClosedRange<Int>)) -> Int {
-            min(limit.each.upperBound, max(limit.each.lowerBound, limit.all / max(1, queues.count)))
+            min(limit.each.upperBound, max(limit.each.lowerBound, limit.all / max(1, count)))
         }
-        for queue in queues {
-            queue.limitMemory(messages: share(Self.messages), contentBytes: share(Self.contentBytes))
-        }
+        return (share(messages), share(contentBytes))
     }
 
     /// Forgets a queue that was deleted, and answers those who wait for its messages.

@@ -16,6 +16,8 @@ struct RequestSignature: Equatable {
     var lifetime: Int?
 
     static let algorithm = "AWS4-HMAC-SHA256"
+    /// More than clients sign.
+    private static let mostSignedHeaders = 64
     /// A week, as on Amazon.
     private static let longestLifetime = 604_800
 
@@ -71,7 +73,7 @@ struct RequestSignature: Equatable {
         credential: Substring, signedHeaders: Substring, signature: Substring, stamp: String
     ) throws(AWSError) {
         self.credential = credential
-        self.signedHeaders = signedHeaders.split(separator: ";")
+        self.signedHeaders = signedHeaders.split(separator: ";", maxSplits: Self.mostSignedHeaders)
         self.signature = signature
         self.stamp = stamp
         guard let time = Self.seconds(stamp) else {
@@ -80,6 +82,13 @@ struct RequestSignature: Equatable {
             )
         }
         signedAt = time
+        // Each name stands for a value that may be long, and is put together before the signature is compared.
+        guard self.signedHeaders.count <= Self.mostSignedHeaders,
+            Set(self.signedHeaders).count == self.signedHeaders.count
+        else {
+            throw .incompleteSignature(
+                "SignedHeaders must name each header once, and \(Self.mostSignedHeaders) at most.")
+        }
         guard self.signedHeaders.contains("host") else {
             throw .signatureDoesNotMatch("'Host' must be a 'SignedHeader' in the AWS Authorization.")
         }

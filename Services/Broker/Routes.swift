@@ -86,7 +86,7 @@ struct Routes: Sendable {
         var namespace = SNSOperations.namespace
         let isGet = request.head.method == .GET
         do {
-            let body = isGet ? Data() : try body(of: request)
+            let body = try body(of: request)
             let form: FormParameters =
                 isGet ? try FormParameters(parsing: (request.query ?? "").utf8) : try FormParameters(parsing: body)
             let action = form["Action"] ?? ""
@@ -156,7 +156,7 @@ struct Routes: Sendable {
         case .noRoom:
             throw AWSError(
                 code: "ServiceUnavailable",
-                "There are too many large requests at once; send the request again.", status: 503,
+                "There are too many large requests and answers at once; send the request again.", status: 503,
                 isSenderFault: false)
         }
     }

@@ -12,10 +12,10 @@ enum SQSQuery {
     static func run(
         _ action: String, _ form: FormParameters, path: String, _ operations: SQSOperations, _ caller: Caller
     ) async throws -> XMLWriter {
-        var input = members(form, action)
-        let entries = "\(action)RequestEntry"
-        if form.names.contains(entries) {
-            input["Entries"] = .array(form.numbered(entries).map { .object(members($0, action)) })
+        let parameters = form.byName
+        var input = members(parameters, action)
+        if let entries = parameters["\(action)RequestEntry"] {
+            input["Entries"] = .array(entries.numbered.map { .object(members($0.byName, action)) })
         }
         if input["QueueUrl"] == nil, path.count > 1 { input["QueueUrl"] = .string(caller.baseURL + path) }
         var json = JSONWriter()
@@ -46,15 +46,15 @@ enum SQSQuery {
     ]
 
     /// The members of a request, or of an entry of a batch.
-    private static func members(_ form: FormParameters, _ action: String) -> [String: JSONValue] {
+    private static func members(_ parameters: [String: FormParameters], _ action: String) -> [String: JSONValue] {
         var members: [String: JSONValue] = [:]
-        for name in form.names {
+        for (name, parameter) in parameters {
             if let list = lists[name] {
-                members[list] = .array(form.numbered(name).compactMap { $0[""].map(JSONValue.string) })
+                members[list] = .array(parameter.numbered.compactMap { $0[""].map(JSONValue.string) })
             } else if let map = maps[name] {
                 let key = map == "Tags" && action == "CreateQueue" ? "tags" : map
-                members[key] = .object(entries(form.numbered(name), of: name))
-            } else if let text = form[name] {
+                members[key] = .object(entries(parameter.numbered, of: name))
+            } else if let text = parameter[""] {
                 // What isn't a number stays text, and the operation says what is wrong.
                 let number = numbers.contains(name) ? Int(text).map { JSONValue.number(Double($0)) } : nil
                 members[name] = number ?? .string(text)

@@ -112,7 +112,15 @@ extension SQSOperations {
 /// Which attributes of a message a receiver wants.
 struct AttributeSelection: Sendable {
     let system: Set<String>
-    let message: [String]
+    /// The names of message attributes, and what comes before the `.*` of those that end so.
+    private let names: Set<String>
+    private let beginnings: Set<Substring>
+
+    init(system: Set<String>, message: [String]) {
+        self.system = system
+        names = Set(message)
+        beginnings = Set(message.lazy.filter { $0.hasSuffix(".*") }.map { $0.dropLast(2) })
+    }
 
     /// Whether messages have an attribute of this name, or it is `All`.
     static func isSystem(_ name: String) -> Bool { systemNames.contains(name) }
@@ -126,14 +134,15 @@ struct AttributeSelection: Sendable {
 
     /// The chosen message attributes with their digest; `nil` if there are none.
     func choose(from content: MessageContent) -> (json: String, digest: String)? {
-        guard let all = content.attributes, let digest = content.attributesDigest, !message.isEmpty else { return nil }
-        if message.contains("All") || message.contains(".*") { return (all, digest) }
+        guard let all = content.attributes, let digest = content.attributesDigest, !names.isEmpty else { return nil }
+        if names.contains("All") || names.contains(".*") { return (all, digest) }
         let chosen = (try? MessageAttribute.decode(all))?.filter { wantsMessage($0.key) } ?? [:]
         return Digest.md5(of: chosen).map { (MessageAttribute.encode(chosen), $0) }
     }
 
     /// By name, or by what comes before `.*`.
     private func wantsMessage(_ name: String) -> Bool {
-        message.contains { $0 == name || ($0.hasSuffix(".*") && name.hasPrefix($0.dropLast(2))) }
+        if names.contains(name) || beginnings.contains(name[...]) { return true }
+        return !beginnings.isEmpty && name.indices.contains { beginnings.contains(name[..<$0]) }
     }
 }

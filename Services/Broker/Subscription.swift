@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 
 /// Somebody who wants what is published to a topic: a queue, or an HTTP endpoint.
 struct Subscription: Sendable {
@@ -82,6 +83,26 @@ struct Subscription: Sendable {
         self.consent = consent
     }
 
+    /// Checks what is subscribed anew; what was subscribed before stays, and is given up when it is sent something.
+    func checkEndpoint() throws(AWSError) {
+        guard !kind.isHTTP || Self.canBeReached(endpoint) else {
+            throw .invalidParameter("Endpoint Reason: it must be a URL with a host, and a port from 1 to 65535 if any")
+        }
+    }
+
+    /// Whether a URL names a host and a port that there can be. The HTTP client counts on it: a port beyond the last, or
+    /// a host of which nothing is left when it is decoded, ends the process.
+    static func canBeReached(_ endpoint: String) -> Bool {
+        guard let url = URL(string: endpoint), let host = url.host(percentEncoded: true), !host.isEmpty,
+            url.port.map((1...65_535).contains) ?? true
+        else { return false }
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        let bare = isBracketed ? String(host.dropFirst().dropLast()) : host
+        if (try? SocketAddress(ipAddress: bare, port: 0)) != nil { return true }
+        let others = "-._".utf8
+        return host.utf8.allSatisfy { $0.isLetterOrDigit || others.contains($0) }
+    }
+
     /// A FIFO queue takes part only where the topic is one too, also as the dead-letter queue.
     func checkTogether() throws(AWSError) {
         guard !topic.hasSuffix(ResourceName.fifoSuffix) else { return }
@@ -114,8 +135,9 @@ struct SubscriptionAttributes: Sendable {
     let deadLetterQueue: String?
     let deliveryPolicy: DeliveryPolicy?
 
+    /// - Parameter isStored: whether they were taken before; then they hold, whatever is taken now.
     /// - Throws: `InvalidParameter` with what is wrong.
-    init(_ values: [String: String]) throws(AWSError) {
+    init(_ values: [String: String], isStored: Bool = false) throws(AWSError) {
         let known: Set = [
             "DeliveryPolicy", "FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy",
             "SubscriptionRoleArn",
@@ -123,7 +145,7 @@ struct SubscriptionAttributes: Sendable {
         guard values.keys.allSatisfy(known.contains) else { throw .invalidParameter("AttributeName") }
         self.values = values
         isRaw = try Self.flag(values["RawMessageDelivery"])
-        filter = try Self.filter(values["FilterPolicy"], scope: values["FilterPolicyScope"])
+        filter = try Self.filter(values["FilterPolicy"], scope: values["FilterPolicyScope"], isStored: isStored)
         deadLetterQueue =
             if let policy = values["RedrivePolicy"], !policy.isEmpty { try Self.deadLetterQueue(policy) } else { nil }
         deliveryPolicy =
@@ -134,7 +156,7 @@ struct SubscriptionAttributes: Sendable {
         var values = values
         // An empty policy is none; an empty flag is a mistake.
         values[name] = value.isEmpty && name.hasSuffix("Policy") ? nil : value
-        return try SubscriptionAttributes(values)
+        return try SubscriptionAttributes(values, isStored: name != "FilterPolicy")
     }
 
     /// Whether all that another one asks for is so here, however its policy is spelled.
@@ -160,13 +182,15 @@ struct SubscriptionAttributes: Sendable {
         }
     }
 
-    private static func filter(_ policy: String?, scope: String?) throws(AWSError) -> FilterPolicy? {
+    private static func filter(
+        _ policy: String?, scope: String?, isStored: Bool
+    ) throws(AWSError) -> FilterPolicy? {
         guard let scope = scope.map(FilterPolicy.Scope.init(rawValue:)) ?? .attributes else {
             throw .invalidParameter(
                 "FilterPolicyScope: Invalid value [\(scope ?? "")]. Please use either MessageBody or MessageAttributes")
         }
         guard let policy, !policy.isEmpty else { return nil }
-        let filter = try FilterPolicy(policy, scope: scope)
+        let filter = try FilterPolicy(policy, scope: scope, isStored: isStored)
         return filter.condition == .all([]) ? nil : filter
     }
 

@@ -101,7 +101,8 @@ extension BrokerStore {
             guardsUnsubscribe: try row.get("guards_unsubscribe"))
         return try Subscription(
             id: row.get("id"), topic: row.get("topic"), region: row.get("region"), kind: row.get("protocol"),
-            endpoint: row.get("endpoint"), attributes: SubscriptionAttributes(Self.dictionary(row.get("attributes"))),
+            endpoint: row.get("endpoint"),
+            attributes: SubscriptionAttributes(Self.dictionary(row.get("attributes")), isStored: true),
             consent: consent)
     }
 

@@ -158,6 +158,7 @@ extension Topics {
     /// Subscribes. A subscription of the same endpoint with the same attributes is as good; one that waits for its
     /// confirmation is asked for it again.
     func subscribe(_ wanted: Subscription, caller: Caller) async throws -> Subscription {
+        try wanted.checkEndpoint()
         try wanted.checkTogether()
         return try await store.database.write { [store, queues, clock] transaction in
             guard let topic = try store.topic(named: wanted.topic, transaction) else { throw AWSError.noTopic }

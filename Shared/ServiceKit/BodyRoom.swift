@@ -1,8 +1,8 @@
 import Synchronization
 
-/// How many bytes of requests' bodies may be in memory, over all connections of a server: bodies that are still coming in, and
-/// those whose requests have not been answered. Their beginnings don't count, so that whoever takes all the room, for which it
-/// takes no key, doesn't lock out those who send little.
+/// How many bytes of bodies may be in memory, over all connections of a server: those of requests that are still coming
+/// in or have not been answered, and those of answers that their clients have not read. Their beginnings don't count, so
+/// that whoever takes all the room, for which it takes no key, doesn't lock out those who send and get little.
 final class BodyRoom: Sendable {
     /// How many bytes of a body take no room.
     static let free = 32 << 10

@@ -35,6 +35,13 @@ struct DirectHTTP1Channel: ServerChildChannel, HTTPChannelHandler {
     private let turnstiles = Turnstiles()
     private let room: BodyRoom
 
+    /// All headers of a request together may have as many bytes as NIO lets one of them have, its path among them.
+    private static let headerLimits: NIOHTTPDecoderLimitConfiguration = {
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderListSize = limits.maxHeaderFieldSize
+        return limits
+    }()
+
     init(service: DirectService, idleTimeout: TimeAmount, responder: @escaping Responder) {
         self.service = service
         self.room = BodyRoom(service.room)
@@ -47,7 +54,8 @@ struct DirectHTTP1Channel: ServerChildChannel, HTTPChannelHandler {
             let pipeline = channel.pipeline.syncOperations
             // With its assistance one request at a time comes through, so that direct and other answers keep their order.
             try pipeline.configureHTTPServerPipeline(
-                withPipeliningAssistance: true, withErrorHandling: true, withOutboundHeaderValidation: false)
+                withPipeliningAssistance: true, withErrorHandling: true, withOutboundHeaderValidation: false,
+                withEncoderConfiguration: .init(), withDecoderLimitConfiguration: Self.headerLimits)
             try pipeline.addHandler(
                 ReadAhead(), position: .before(pipeline.handler(type: HTTPServerPipelineHandler.self)))
             let (requests, request) = AsyncStream.makeStream(of: DirectRequest.self)
@@ -79,8 +87,8 @@ struct DirectHTTP1Channel: ServerChildChannel, HTTPChannelHandler {
         await withTaskGroup { group in
             group.addTask {
                 for await request in value.requests {
-                    let response = await self.service.respond(request)
-                    value.onLoop { $0.write(response, to: request.head) }
+                    let (response, room) = await self.response(to: request)
+                    value.onLoop { $0.write(response, to: request.head, taking: room) }
                 }
             }
             group.addTask { for await _ in value.end {} }
@@ -88,5 +96,14 @@ struct DirectHTTP1Channel: ServerChildChannel, HTTPChannelHandler {
             group.cancelAll()
         }
         value.onLoop { $0.abandon() }
+    }
+
+    /// The answer to a request, and how much room was taken for it. Where there is none, the service gives the answer that
+    /// says so.
+    private func response(to request: DirectRequest) async -> (DirectResponse, room: Int) {
+        let response = await self.service.respond(request)
+        let room = max(0, response.body.readableBytes - BodyRoom.free)
+        if room == 0 || self.room.take(room) { return (response, room) }
+        return (await self.service.respond(DirectRequest(head: request.head, body: .noRoom)), 0)
     }
 }

@@ -129,8 +129,9 @@ final class DirectHandler: ChannelDuplexHandler {
     // MARK: Answering
 
     /// Writes the answer to the direct request.
-    func write(_ response: DirectResponse, to request: HTTPRequestHead) {
-        guard let context = self.context else { return }
+    /// - Parameter room: what was taken for it; it is given back when the answer is on its way, or nobody waits for it.
+    func write(_ response: DirectResponse, to request: HTTPRequestHead, taking room: Int) {
+        guard let context = self.context else { return self.room.giveBack(room) }
         var headers = response.headers
         headers.add(name: "content-length", value: String(response.body.readableBytes))
         let isLast = !request.isKeepAlive || self.isCutShort || self.hasQuit
@@ -141,9 +142,10 @@ final class DirectHandler: ChannelDuplexHandler {
             context.write(self.wrapOutboundOut(.body(.byteBuffer(response.body))), promise: nil)
         }
         self.becomeIdle()
-        guard isLast else { return context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil) }
+        guard isLast || room > 0 else { return context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil) }
         context.writeAndFlush(self.wrapOutboundOut(.end(nil))).assumeIsolated().whenComplete { _ in
-            context.close(promise: nil)
+            self.room.giveBack(room)
+            if isLast { context.close(promise: nil) }
         }
     }
 

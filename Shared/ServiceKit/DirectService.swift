@@ -8,7 +8,7 @@ public struct DirectRequest: Sendable {
         case whole(ByteBuffer)
         /// It was larger than the service takes, and was not read to its end.
         case tooLarge
-        /// There is no room for it beside those of other requests, and it was not read to its end.
+        /// There is no room beside those of other requests for it, which was not read to its end, or for its answer.
         case noRoom
     }
 
@@ -50,7 +50,8 @@ public struct DirectResponse: Sendable {
 public struct DirectService: Sendable {
     /// How many bytes a body may have.
     let largestBody: Int
-    /// How many bytes the bodies of all requests may have together that are not yet answered.
+    /// How many bytes the bodies may have together of all requests that are not yet answered, and of all answers that are
+    /// not yet read.
     let room: Int
     /// Whether a request is for this service; all others go to the router.
     let wants: @Sendable (HTTPRequestHead) -> Bool

@@ -21,13 +21,16 @@ final class ManualClock: BrokerClock {
 
     func now() -> Milliseconds { state.withLock(\.now) }
 
-    func call(at time: Milliseconds, _ action: @escaping @Sendable () -> Void) {
+    @discardableResult
+    func call(at time: Milliseconds, _ action: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
         ordered.record(time)
         let isDue = state.withLock { state in
             if time > state.now { state.calls.append((time, action)) }
             return time <= state.now
         }
         if isDue { action() }
+        // One that was taken back finds nobody, and does no harm.
+        return {}
     }
 
     /// Moves on and makes the calls that are due, those that they ask for included.

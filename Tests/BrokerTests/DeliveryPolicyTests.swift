@@ -93,6 +93,10 @@ struct DeliveryPolicyTests {
         #expect(EndpointAnswer.status(status).next(after: 1, RetrySchedule()) == (isDone ? .done : .giveUp))
     }
 
+    @Test func whatLeadsNowhereIsGivenUp() {
+        #expect(EndpointAnswer.nowhere.next(after: 1, RetrySchedule()) == .giveUp)
+    }
+
     @Test(arguments: [EndpointAnswer.status(429), .status(500), .status(503), .none("timeout")])
     func answersThatAreTriedAgain(answer: EndpointAnswer) {
         #expect(answer.next(after: 3, RetrySchedule()) == .retry(after: 20_000))

@@ -162,6 +162,59 @@ struct FilterPolicyTests {
         }
     }
 
+    @Test func whatIsInsideCountsAsWell() throws {
+        let many = (0..<76).map { "\"\($0)\"" }.joined(separator: ",")
+        let fields = (0..<150).map { "\"\($0)\":[1]" }.joined(separator: ",")
+        for policy in [
+            #"{"a":[{"anything-but":[\#(many)]},{"anything-but":{"prefix":[\#(many)]}}]}"#,
+            #"{"$or":[{\#(fields)},{"a":[1]}]}"#,
+        ] {
+            #expect(throws: AWSError.invalidParameter("FilterPolicy: Filter policy is too complex")) {
+                try FilterPolicy(policy, scope: .body)
+            }
+            // The broker starts with what it took before.
+            _ = try FilterPolicy(policy, scope: .body, isStored: true)
+        }
+        _ = try FilterPolicy(#"{"a":[{"anything-but":[\#(many)]}]}"#, scope: .attributes)
+    }
+
+    @Test(
+        arguments: [
+            #"["e\u0301"]"#, #"[{"prefix":"e\u0301"}]"#, #"[{"suffix":"e\u0301"}]"#, #"[{"wildcard":"e\u0301*"}]"#,
+            #"[{"equals-ignore-case":"E\u0301"}]"#,
+        ], [FilterPolicy.Scope.attributes, .body])
+    func textsAreTheSameByteByByte(rules: String, scope: FilterPolicy.Scope) throws {
+        let filter = try FilterPolicy(#"{"a":\#(rules)}"#, scope: scope)
+        for (text, isSame) in [("e\u{301}", true), ("\u{e9}", false)] {
+            let matches = filter.matches(
+                body: #"{"a":"\#(text)"}"#, attributes: ["a": MessageAttribute(type: "String", value: .text(text))])
+            #expect(matches == isSame)
+        }
+    }
+
+    @Test func namesAreTheSameByteByByte() throws {
+        let filter = try FilterPolicy(#"{"e\u0301.\u0301":["x"]}"#, scope: .body)
+        #expect(filter.matches(body: #"{"e\u0301":{"\u0301":"x"}}"#, attributes: [:]))
+        #expect(!filter.matches(body: #"{"\u00e9":{"\u0301":"x"}}"#, attributes: [:]))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aLongPathTakesNoTimeToSpeakOf() throws {
+        let path = String(repeating: "a.", count: 100_000)
+        let filter = try FilterPolicy(#"{"\#(path)a":["x"]}"#, scope: .body)
+        let depth = 100
+        let body = String(repeating: #"{"a":"#, count: depth) + #""x""# + String(repeating: "}", count: depth)
+        #expect(!filter.matches(body: body, attributes: [:]))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aLongWildcardTakesNoTimeToSpeakOf() throws {
+        let many = String(repeating: "a", count: 100_000)
+        #expect(try !Wildcard("*\(many)b*").matches(many + many))
+        #expect(try Wildcard("*\(many)b*").matches(many + many + "bc"))
+        #expect(try Wildcard("ab*abab*ba").matches("ab.aabababba"))
+        #expect(try !Wildcard("ab*abab*ba").matches("ab.abaaba"))
+        #expect(try !Wildcard("aba*aba").matches("ababa"))
+    }
+
     @Test func aWildcardTakesNoTimeToSpeakOf() throws {
         let text = String(repeating: "a", count: 5000)
         #expect(try !Wildcard("*a*a*a*a*a*a*a*a*b").matches(text))

@@ -124,11 +124,35 @@ import Testing
             Signed.plain.with { $0.credential = "a/b/c" }, Signed.plain.with { $0.date = nil },
             Signed.plain.with { $0.date = "2026-03-01T12:00:00Z" }, Signed.plain.with { $0.date = "20261301T120000Z" },
             Signed.plain.with { $0.date = "２0260301T120000Z" },
+            Signed.plain.with { $0.signedHeaders += ";x-spaces" },
+            Signed.plain.with { $0.signedHeaders = "host;" + GatekeeperTests.names(64) },
+            // As many as fit into the headers of a request.
+            Signed.plain.with { $0.signedHeaders = "host" + String(repeating: ";x-spaces", count: 8000) },
         ])
     func incomplete(signed: Signed) {
         let error = #expect(throws: AWSError.self) { try admit(signed) }
         #expect(error?.code == "IncompleteSignature")
         #expect(error?.status == 400)
+    }
+
+    /// `x-1;x-2` and so on.
+    private static func names(_ count: Int) -> String { (1...count).map { "x-\($0)" }.joined(separator: ";") }
+
+    @Test("Several headers of one name count as one, and as many may be signed as clients sign")
+    func manyHeaders() throws {
+        let key = SigningKey(secretAccessKey: Self.key.secret, day: "20260301", region: "us-east-1", service: "sqs")
+        let canonical = CanonicalRequest(
+            method: "POST",
+            headers: [(name: "host", value: "127.0.0.1:4566"), (name: "x-1", value: "one,two")]
+                + (2...63).map { (name: "x-\($0)", value: "") }, body: Data("{}".utf8))
+        let signed = Signed(
+            signedHeaders: "host;" + Self.names(63),
+            signature: key.signature(of: canonical, stamp: "20260301T120000Z"))
+        var head = signed.request.head
+        head.headers.add(name: "X-1", value: "one")
+        head.headers.add(name: "x-1", value: "two")
+        try Gatekeeper(key: Self.key, now: { Self.noon })
+            .admit(DirectRequest(head: head, body: .whole(ByteBuffer())), body: Data("{}".utf8))
     }
 
     @Test("Without a signature nobody comes in, and without a key everybody does") func unsigned() throws {

@@ -1,4 +1,5 @@
 import Foundation
+import Persistence
 import Synchronization
 import TestSupport
 import Testing
@@ -213,6 +214,74 @@ import Testing
                 let all = await endpoint.received.first(50) { $0.path == "/slow" && $0.type == "Notification" }
                 #expect(Set(all.map { $0.text("Message") }).count == 50)
             }
+        }
+    }
+
+    @Test func aBodyThatDoesNotComeHoldsNobodyUp() async throws {
+        let clock = ManualClock()
+        try await TestEndpoint.run { endpoint in
+            try await BrokerFixture.run(folder: TemporaryFolder(), clock: clock) { broker in
+                _ = try await broker.sns("CreateTopic", [("Name", "news")])
+                _ = try await broker.confirmedSubscription(endpoint, to: "news")
+                clock.advance(seconds: 1)
+                let (end, gate) = (clock.now() + HTTPSender.timeout, endpoint.holdBody("/hook"))
+                for number in 0...HTTPSender.lanes { _ = try await broker.publish("\(number)", to: "news") }
+                // Each lane has the head of an answer.
+                await clock.ordered.first(HTTPSender.lanes) { $0 == end }
+                clock.advance(seconds: 15)
+                let sent = await endpoint.notifications(HTTPSender.lanes + 1)
+                #expect(Set(sent.map { $0.text("Message") }).count == HTTPSender.lanes + 1, "none was sent twice")
+                gate.record(())
+            }
+        }
+    }
+
+    @Test(arguments: [
+        "http://127.0.0.1:99999/", "http://[::1]:99999/", "http://localhost:65536/", "http://localhost:0/",
+        "http://%5B%5D/", "http://local%68ost/", "http://[::1%25lo]/", "http:///hook",
+    ])
+    func whatLeadsNowhereIsRefused(endpoint: String) async throws {
+        try await BrokerFixture.run(folder: TemporaryFolder()) { broker in
+            _ = try await broker.sns("CreateTopic", [("Name", "news")])
+            let answer = try await broker.sns(
+                "Subscribe",
+                [("TopicArn", BrokerFixture.topicARN("news")), ("Protocol", "http"), ("Endpoint", endpoint)])
+            #expect(answer.status == 400)
+            #expect(BrokerFixture.element("Code", of: answer.xml) == "InvalidParameter")
+        }
+    }
+
+    @Test(arguments: [
+        "http://127.0.0.1/", "http://[::1]:8080/hook?x=1", "https://hooks.shop_1.example:65535/",
+        "http://user:secret@localhost:1/",
+    ])
+    func otherEndpointsAreTaken(endpoint: String) { #expect(Subscription.canBeReached(endpoint)) }
+
+    @Test func whatLedNowhereBeforeIsGivenUp() async throws {
+        let folder = try TemporaryFolder()
+        try await BrokerFixture.run(folder: folder) { broker in
+            _ = try await broker.sns("CreateTopic", [("Name", "news")])
+            _ = try await broker.queue("dead")
+        }
+        let store = try await BrokerStore.open(url: "sqlite:\(folder.path)/broker.sqlite")
+        try await store.database.write { transaction in
+            for endpoint in ["http://127.0.0.1:99999/", "http://%5B%5D/"] {
+                let redrive = #"{"deadLetterTargetArn":"\#(BrokerFixture.queueARN("dead"))"}"#
+                let subscription = try Subscription(
+                    id: MessageID.make(), topic: "news", region: "r", kind: .http, endpoint: endpoint,
+                    attributes: SubscriptionAttributes(["RawMessageDelivery": "true", "RedrivePolicy": redrive]))
+                try store.insert(subscription, now: 0, transaction)
+                _ = try store.createQueue(
+                    subscription.queue, attributes: QueueAttributes(checking: [:]), tags: [:], now: 0, transaction)
+            }
+        }
+        try await store.database.close()
+        try await BrokerFixture.run(folder: folder) { broker in
+            _ = try await broker.publish("hello", to: "news")
+            let dead = try await broker.queue("dead")
+            var bodies: [String] = []
+            while bodies.count < 2 { bodies += try await broker.bodies(of: dead, wait: 10) }
+            #expect(bodies == ["hello", "hello"])
         }
     }
 

@@ -52,6 +52,26 @@ struct MessageQueueTests {
         }
     }
 
+    @Test func aMessageIsVisibleAgainThoughItsReceiverLeavesBeforeTheAnswer() async throws {
+        try await withQueues(TemporaryFolder(), clock: ManualClock()) { queues, _ in
+            try await queues.create("work", attributes: QueueAttributes(), tags: [:])
+            let queue = try queues.get("work")
+            _ = try await queue.send([outgoing("x")])
+            let received = try await queue.receive(maximum: 1, visibility: 30_000, wait: 0)
+            let unknown = ReceiptHandle(queue: "work", sequence: 4711, messageID: MessageID.make(), receipt: 1)
+            let requests = (received.map { handle($0) } + [unknown]).map {
+                MessageQueue.VisibilityRequest(handle: $0, timeout: 0)
+            }
+            await withTaskGroup(of: Void.self) { group in
+                group.cancelAll()
+                // It ends when it reads why the other one isn't found.
+                group.addTask { _ = try? await queue.changeVisibility(requests) }
+            }
+            let again = try await queue.receive(maximum: 1, visibility: 30_000, wait: 0)
+            #expect(again.map(\.message.receiveCount) == [2])
+        }
+    }
+
     @Test func aBacklogBeyondTheWindowIsReadInOrder() async throws {
         let folder = try TemporaryFolder()
         let total = 5000

@@ -95,14 +95,14 @@ struct SQSOperationTests {
         return Int(answer["Attributes"]?.object?["ApproximateNumberOfMessages"]?.string ?? "") ?? -1
     }
 
-    private func task(_ broker: BrokerFixture) async throws -> [String: JSONValue] {
-        let listed = try await broker.sqs("ListMessageMoveTasks", #"{"SourceArn":"arn:aws:sqs:x:1:dead"}"#)
+    private func task(_ broker: BrokerFixture, of source: String = "dead") async throws -> [String: JSONValue] {
+        let listed = try await broker.sqs("ListMessageMoveTasks", #"{"SourceArn":"arn:aws:sqs:x:1:\#(source)"}"#)
         return listed["Results"]?.array?.first?.object ?? [:]
     }
 
-    private func end(_ broker: BrokerFixture) async throws -> [String: JSONValue] {
+    private func end(_ broker: BrokerFixture, of source: String = "dead") async throws -> [String: JSONValue] {
         while true {
-            let task = try await task(broker)
+            let task = try await task(broker, of: source)
             if !["RUNNING", "CANCELLING"].contains(task["Status"]?.string) { return task }
             await Task.yield()
         }
@@ -155,6 +155,42 @@ struct SQSOperationTests {
             #expect(try await visible(left, broker) == 4)
             #expect(try await visible(moved, broker) == 6)
         }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aTaskWaitsForALockedGroup() async throws {
+        let clock = ManualClock()
+        try await BrokerFixture.run(folder: TemporaryFolder(), clock: clock) { broker in
+            let dead = try await broker.queue(
+                "dead.fifo", #"{"FifoQueue":"true","ContentBasedDeduplication":"true"}"#)
+            let queue = try await broker.queue(
+                "work.fifo", #"{"FifoQueue":"true","RedrivePolicy":"\#(policy("dead.fifo"))"}"#)
+            for body in ["1", "2"] { try await broker.send(body, to: dead, #","MessageGroupId":"a""#) }
+            let received = try await broker.sqs("ReceiveMessage", "{\(dead)}")
+            let again = clock.now() + 1000
+            let start = #"{"SourceArn":"arn:aws:sqs:x:1:dead.fifo","DestinationArn":"arn:aws:sqs:x:1:work.fifo"}"#
+            #expect(try await broker.sqs("StartMessageMoveTask", start).status == 200)
+            await clock.ordered.first { $0 == again }
+            #expect(try await task(broker, of: "dead.fifo")["Status"] == .string("RUNNING"))
+            let handle = received.messages.first?["ReceiptHandle"]?.string ?? ""
+            _ = try await broker.sqs("DeleteMessage", #"{\#(dead),"ReceiptHandle":"\#(handle)"}"#)
+            clock.advance(seconds: 1)
+            #expect(try await broker.bodies(of: queue, wait: 20) == ["2"])
+            let ended = try await end(broker, of: "dead.fifo")
+            #expect(ended["Status"] == .string("COMPLETED"))
+            #expect(ended["ApproximateNumberOfMessagesMoved"] == .number(1))
+        }
+    }
+
+    /// Nor does a task end because a page takes longer than its receive waits.
+    @Test func aQueueIsNotDrainedWhileItsPageIsRead() throws {
+        var state = QueueState(settings: QueueState.Settings(), stored: 5, receiptSeed: 0)
+        let request = QueueState.ReceiveRequest(waiter: 1, maximum: 1, visibility: 30_000, wait: 0)
+        let load = try #require(state.receive(request, now: 1000).load)
+        let later = 1000 + state.limits.loadPatience
+        #expect(state.tick(now: later).answers.map(\.deliveries.count) == [0])
+        #expect(!state.isDrained(now: later))
+        _ = state.loaded(QueueState.Page(), for: load, now: later)
+        #expect(state.isDrained(now: later))
     }
 
     @Test func aTaskThatCannotGoOnFails() async throws {

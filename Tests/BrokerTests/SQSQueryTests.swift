@@ -25,6 +25,16 @@ struct SQSQueryTests {
         return String(xml[start.upperBound..<end.lowerBound])
     }
 
+    @Test func parametersByTheirNames() throws {
+        let form = try FormParameters(parsing: "A.1.Id=x&B=z&A.2.Id=y&A.1.Value=1.5&C.Id=w&B=last&D.=&.=".utf8)
+        let parameters = form.byName
+        #expect(Set(parameters.keys) == ["A", "B", "C", "D", ""])
+        #expect(parameters["A"]?.numbered.map { $0["Id"] } == ["x", "y"])
+        #expect(parameters["A"]?.numbered.first?["Value"] == "1.5")
+        #expect(parameters["B"]?[""] == "last" && parameters["B"]?.numbered.isEmpty == true)
+        #expect(parameters["C"]?.numbered.first?["Id"] == "w", "one alone needs no number")
+    }
+
     @Test func sendReceiveDelete() async throws {
         try await BrokerFixture.run(folder: TemporaryFolder()) { broker in
             let created = try await call(

@@ -23,10 +23,11 @@ final class TestEndpoint: Sendable {
     let port: Int
     private let answers: Answers
 
-    /// The statuses of the next answers, then 200; and the paths that get no answer until they are released.
+    /// The statuses of the next answers, then 200; and the paths that get no answer, or no body, until they are let go.
     private final class Answers: Sendable {
         let statuses = Mutex<[Int]>([])
         let held = Mutex<[String: Probe<Void>]>([:])
+        let bodiless = Mutex<[String: Probe<Void>]>([:])
     }
 
     private init(port: Int, answers: Answers) {
@@ -47,6 +48,14 @@ final class TestEndpoint: Sendable {
         return probe
     }
 
+    /// Answers the notifications on a path with a head that promises a body, and holds the body back.
+    /// - Returns: what to record to for letting them go.
+    func holdBody(_ path: String) -> Probe<Void> {
+        let probe = Probe<Void>()
+        answers.bodiless.withLock { $0[path] = probe }
+        return probe
+    }
+
     func notifications(_ count: Int) async -> [Received] {
         await received.first(count) { $0.type == "Notification" }
     }
@@ -55,15 +64,24 @@ final class TestEndpoint: Sendable {
         let answers = Answers()
         let current = Mutex<TestEndpoint?>(nil)
         let router = Router()
-        router.post("**") { request, _ -> HTTPResponse.Status in
+        router.post("**") { request, _ -> Response in
             let text = String(buffer: try await request.body.collect(upTo: 1 << 20))
             let headers = Dictionary(
                 request.headers.map { ($0.name.canonicalName, $0.value) }, uniquingKeysWith: { $1 })
             let received = Received(path: request.uri.path, headers: headers, body: text)
             current.withLock { $0 }?.received.record(received)
             if let held = answers.held.withLock({ $0[request.uri.path] }) { await held.first { true } }
-            guard received.type == "Notification" else { return .ok }
-            return .init(code: answers.statuses.withLock { $0.isEmpty ? 200 : $0.removeFirst() })
+            guard received.type == "Notification" else { return Response(status: .ok) }
+            let status = HTTPResponse.Status(code: answers.statuses.withLock { $0.isEmpty ? 200 : $0.removeFirst() })
+            guard let held = answers.bodiless.withLock({ $0[request.uri.path] }) else {
+                return Response(status: status)
+            }
+            let body = ResponseBody(contentLength: 4) { writer in
+                await held.first { true }
+                try await writer.write(ByteBuffer(string: "late"))
+                try await writer.finish(nil)
+            }
+            return Response(status: status, body: body)
         }
         try await Application(router: router).test(.ahc(.http)) { client in
             let endpoint = TestEndpoint(port: try #require(client.port), answers: answers)

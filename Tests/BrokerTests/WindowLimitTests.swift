@@ -41,6 +41,37 @@ struct WindowLimitTests {
         #expect(position.sequence == 11)
     }
 
+    @Test("Few queues keep much, and many keep little together") func shares() {
+        let (one, some) = (Queues.share(among: 1), Queues.share(among: 64))
+        #expect(one.messages == 16_384 && one.contentBytes == 32 << 20)
+        #expect(some.messages == 2048 && some.contentBytes == 1 << 20)
+        for count in [100, 1000, 4000] {
+            let share = Queues.share(among: count)
+            #expect(count * share.messages <= max(131_072, count * 256))
+            #expect(count * share.contentBytes <= 64 << 20)
+        }
+    }
+
+    @Test("A page is read once, however little is kept", arguments: [1, 64, 100, 1000]) func pages(queues: Int) {
+        var limits = QueueState.Limits()
+        let share = Queues.share(among: queues)
+        limits.keep(messages: share.messages, contentBytes: share.contentBytes)
+        #expect(limits.page == min(1024, share.messages / 2))
+        var window = QueueWindow(stored: 20_000, limits: limits)
+        var read = 0
+        while let start = window.wanted() {
+            let messages = (0..<limits.page).map { Self.message(Int64(read + $0)) }
+            read += limits.page
+            let page = QueueState.Page(messages: messages, end: Position(visibleAt: 0, sequence: Int64(read)))
+            _ = window.join(page, for: start, now: 0) { _ in false }
+            guard read <= 2 * limits.page else {
+                Issue.record("It goes on reading what it doesn't keep.")
+                return
+            }
+        }
+        #expect(window.count == read)
+    }
+
     @Test("Of each group the first message stays, and what is on disk is read on") func groups() {
         var window = GroupedWindow(stored: 0, limits: Self.limits(window: 100, contentBytes: 100_000))
         for sequence in 1...20 { window.place(Self.message(Int64(sequence), group: sequence % 2 == 0 ? "a" : "b")) }

@@ -35,6 +35,15 @@ struct WireFormatTests {
         #expect(digest([]) == nil)
     }
 
+    @Test(.timeLimit(.minutes(1))) func manyNamesTakeNoTimeToSpeakOf() {
+        let attributes = (0..<10).map { ("name-\($0)", text("x")) }
+        let content = MessageContent(
+            body: "msg", attributes: Dictionary(uniqueKeysWithValues: attributes), sender: "me")
+        let selection = AttributeSelection(system: [], message: (0..<200_000).map { "other-\($0).*" } + ["name-7.*"])
+        let one = AttributeSelection(system: [], message: ["name-7"]).choose(from: content)
+        for _ in 0..<300 { #expect(selection.choose(from: content)?.digest == one?.digest) }
+    }
+
     @Test func attributesComeBackFromTheirStoredForm() throws {
         let attributes = [
             "a": text("quote \" backslash \\ newline \n bell-free ☃ 𝄞"),

@@ -291,6 +291,11 @@ REQUESTS = {
     "null-in-header": b"POST / HTTP/1.1\r\nHost: x\r\nA: \x00\r\n\r\n",
     "huge-header": b"POST / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * (4 * MEGABYTE) + b"\r\n\r\n",
     "many-headers": b"POST / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"a%d: 1\r\n" % i for i in range(100_000)) + b"\r\n",
+    "large-headers": b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSQS.ListQueues\r\nContent-Length: 2\r\n"
+    + b"".join(b"a%d: %s\r\n" % (i, b"a" * 4096) for i in range(25))
+    + b"\r\n{}",
+    "large-headers-half-sent": b"POST / HTTP/1.1\r\nHost: x\r\n"
+    + b"".join(b"a%d: %s\r\n" % (i, b"a" * 4096) for i in range(25)),
     "huge-path": b"GET /" + b"a" * (4 * MEGABYTE) + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     "other-method": b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
     "put": b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
@@ -305,6 +310,12 @@ REQUESTS = {
 def test_requests(open_broker, case):
     status, answer = exchange(open_broker, REQUESTS[case])
     assert status == 0 or 400 <= status < 600 and status != 500, answer[:300]
+
+
+def test_headers_that_are_not_too_large(open_broker):
+    headers = [f"a{i}: " + "a" * 4096 for i in range(18)]
+    status, answer = post(open_broker, b"{}", headers, operation="ListQueues")
+    assert status == 200, answer[:300]
 
 
 @pytest.mark.parametrize("case", ["put", "elsewhere"])
@@ -471,6 +482,39 @@ def test_half_sent_bodies():
         for connection in connections:
             connection.close()
         sqs.send_message(QueueUrl=queue, MessageBody="x" * MEGABYTE)
+    finally:
+        for connection in connections:
+            connection.close()
+        broker.stop()
+
+
+def test_answers_that_nobody_reads():
+    """All together they take a part of the memory and no more, and the broker serves others."""
+    broker = Broker(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    connections = []
+    try:
+        # It tries again if it has to, as clients do.
+        sqs = broker.client("sqs", key_id="any", secret="any", retries={"total_max_attempts": 5})
+        queue = sqs.create_queue(QueueName="large")["QueueUrl"]
+        for _ in range(10):
+            sqs.send_message(QueueUrl=queue, MessageBody="x" * MEGABYTE)
+        options = b'"MaxNumberOfMessages":10,"VisibilityTimeout":0,"WaitTimeSeconds":20'
+        ask = request("ReceiveMessage", b'{"QueueUrl":"%s",%s}' % (queue.encode(), options))
+        statuses = []
+        for _ in range(30):
+            connections.append(connect(broker))
+            connections[-1].sendall(ask)
+            # It is looked at, and left where it is.
+            statuses.append(connections[-1].recv(16, socket.MSG_PEEK).split()[1])
+        resident = broker.resident_bytes() / MEGABYTE
+        # There is room for 25 of them.
+        print(f"{statuses.count(b'503')} refused, {resident:.0f} MB resident")
+        assert statuses[0] == b"200" and statuses[-1] == b"503"
+        assert resident < 500
+        assert sqs.list_queues()["QueueUrls"] == [queue]
+        for connection in connections:
+            connection.close()
+        assert sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=20)["Messages"]
     finally:
         for connection in connections:
             connection.close()

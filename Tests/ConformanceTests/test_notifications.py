@@ -129,6 +129,13 @@ def test_handshake(sns, topic, receiver):
     assert receiver.envelope()["Message"] == "in time"
 
 
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:99999/", "http://[::1]:99999/", "http://%5B%5D/"])
+def test_an_endpoint_that_there_cannot_be(sns, topic, fails, endpoint):
+    with fails("InvalidParameter"):
+        sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=endpoint)
+    assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
+
+
 def test_wrong_tokens(sns, topic, receiver, fails):
     sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=receiver.url)
     for token in ["nonsense", "0" * 256]:
