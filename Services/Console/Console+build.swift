@@ -1,3 +1,4 @@
+import Contracts
 import Logging
 import Messaging
 import Persistence
@@ -18,7 +19,8 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     let lookout = Lookout(
         services: services, orders: orders, names: settings.names)
     let desk = DeadLetterDesk(
-        transport: AWSTransport(http: client.client, access: settings.broker.access, channels: .find))
+        transport: AWSTransport(http: client.client, access: settings.broker.access, channels: .find),
+        queues: Topology.shop.queues)
 
     // A line for each request of a page that asks every second would hide those that say something.
     let router = chassis.router(accessLog: .debug)

@@ -6,6 +6,8 @@ import Messaging
 /// messages from other looks for a moment, and two at once would each see a part.
 actor DeadLetterDesk {
     private let transport: AWSTransport
+    /// By their dead-letter queues.
+    private let sources: [Queue: Queue]
     private var isBusy = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
@@ -13,9 +15,12 @@ actor DeadLetterDesk {
     private static let mostLetters = 500
     /// After this a message comes back into view, should the console die in between.
     private static let look = Duration.seconds(60)
-    private static let suffix = "-dlq"
 
-    init(transport: AWSTransport) { self.transport = transport }
+    /// - Parameter queues: those whose dead letters are meant.
+    init(transport: AWSTransport, queues: [Queue]) {
+        self.transport = transport
+        sources = Dictionary(uniqueKeysWithValues: queues.map { ($0.deadLetters, $0) })
+    }
 
     /// A dead-letter queue with what is in it.
     struct Shelf: Encodable, Sendable {
@@ -49,11 +54,11 @@ actor DeadLetterDesk {
     func shelves() async throws -> [Shelf] {
         try await exclusively {
             var shelves: [Shelf] = []
-            for queue in try await deadLetterQueues() {
+            for (queue, source) in try await deadLetterQueues() {
                 let count = try await transport.count(of: queue)
                 let letters = count == 0 ? [] : try await examine(queue) { $0.map { DeadLetter($0) } }
                 shelves.append(
-                    Shelf(queue: queue.rawValue, source: source(of: queue).rawValue, count: count, letters: letters))
+                    Shelf(queue: queue.rawValue, source: source.rawValue, count: count, letters: letters))
             }
             return shelves
         }
@@ -64,7 +69,7 @@ actor DeadLetterDesk {
     /// - Parameter edited: the new body of the one message that is meant.
     /// - Returns: how many were sent.
     func redrive(_ selection: Selection, of name: String, edited: String?) async throws -> Int {
-        let queue = try await known(name)
+        let (queue, source) = try await known(name)
         return try await exclusively {
             try await examine(queue) { letters in
                 var sent = 0
@@ -72,7 +77,7 @@ actor DeadLetterDesk {
                     let letter = DeadLetter(examined)
                     guard selection.includes(letter) else { continue }
                     let redelivery = try Redelivery(of: letter, edited: edited)
-                    let refusals = try await transport.send([redelivery.message], to: .queue(source(of: queue)))
+                    let refusals = try await transport.send([redelivery.message], to: .queue(source))
                     if let refusal = refusals.first ?? nil { throw refusal }
                     try await transport.acknowledge(examined.message, on: queue)
                     sent += 1
@@ -85,7 +90,7 @@ actor DeadLetterDesk {
     /// Removes messages for good.
     /// - Returns: how many.
     func purge(_ selection: Selection, of name: String) async throws -> Int {
-        let queue = try await known(name)
+        let (queue, _) = try await known(name)
         return try await exclusively {
             if selection == .all {
                 let count = try await transport.count(of: queue)
@@ -102,20 +107,17 @@ actor DeadLetterDesk {
 }
 
 extension DeadLetterDesk {
-    private func deadLetterQueues() async throws -> [Queue] {
-        try await transport.queues().filter { $0.rawValue.hasSuffix(Self.suffix) }
-            .sorted { $0.rawValue < $1.rawValue }
+    /// Those that there are, by name. An account may have queues of others, which are none of the console's business.
+    private func deadLetterQueues() async throws -> [(queue: Queue, source: Queue)] {
+        try await transport.queues().compactMap { queue in sources[queue].map { (queue, $0) } }
+            .sorted { $0.queue.rawValue < $1.queue.rawValue }
     }
 
-    private func known(_ name: String) async throws -> Queue {
-        guard let queue = try await deadLetterQueues().first(where: { $0.rawValue == name }) else {
+    private func known(_ name: String) async throws -> (queue: Queue, source: Queue) {
+        guard let found = try await deadLetterQueues().first(where: { $0.queue.rawValue == name }) else {
             throw Failure.unknownQueue(name)
         }
-        return queue
-    }
-
-    private func source(of queue: Queue) -> Queue {
-        Queue(rawValue: String(queue.rawValue.dropLast(Self.suffix.count)))
+        return found
     }
 
     /// Takes what is in the queue, oldest first, and gives back what `body` leaves.
@@ -125,7 +127,8 @@ extension DeadLetterDesk {
         var letters: [ExaminedMessage] = []
         let outcome: Result<Value, any Error>
         do {
-            while letters.count < Self.mostLetters {
+            let count = min(try await transport.count(of: queue), Self.mostLetters)
+            while letters.count < count {
                 let page = try await transport.examine(queue, atMost: 10, visibilityTimeout: Self.look)
                 letters += page
                 if page.isEmpty { break }

@@ -71,6 +71,8 @@ public struct Topology: Sendable {
     public let requestQueues: [Queue]
     /// Where the replies to this process come in, kept as short; it lives as long as the process.
     public let replyQueue: Queue?
+    /// The queue that this process works off, by which it sees that the channels are there when others have made them.
+    public var ownQueue: Queue?
 
     public init(
         topics: [Topic] = [], queues: [Queue] = [], subscriptions: [Subscription] = [], requestQueues: [Queue] = [],

@@ -27,13 +27,14 @@ extension AWSTransport {
 
     /// Takes up to 10 messages to look at. SQS has no way to look without taking: until `visibilityTimeout` is over,
     /// or ``changeVisibility(of:on:to:)`` gives them back, nobody else sees them, and each look counts as a delivery.
+    /// It waits for a second if there is nothing, for at once only some of Amazon's servers would be asked.
     public func examine(
         _ queue: Queue, atMost count: Int, visibilityTimeout: Duration
     ) async throws -> [ExaminedMessage] {
         let output: SQS.ReceiveMessage.Output = try await client.sqs(
             "ReceiveMessage",
             SQS.ReceiveMessage(
-                QueueUrl: try await url(of: queue), MaxNumberOfMessages: count, WaitTimeSeconds: 0,
+                QueueUrl: try await url(of: queue), MaxNumberOfMessages: count, WaitTimeSeconds: 1,
                 VisibilityTimeout: visibilityTimeout.wholeSeconds, MessageSystemAttributeNames: ["All"]))
         return (output.Messages ?? []).map { ExaminedMessage($0) }
     }

@@ -143,7 +143,11 @@ extension AWSTransport {
             let end = Date(timeIntervalSinceNow: ReplyQueueLease.length.inSeconds)
             _ = try await createQueue(named: queue, attributes: Self.shortLived, tags: Self.lease(until: end))
         }
-        guard case .make(let maxReceiveCount) = channels else { return }
+        guard case .make(let maxReceiveCount) = channels else {
+            // Asked anew each time: that the broker can be reached, and knows us, is to be seen before it is said.
+            if let queue = topology.ownQueue { _ = try await lookUp(queue) }
+            return
+        }
         var arns: [Queue: String] = [:]
         for queue in topology.queues { arns[queue] = try await create(queue, maxReceiveCount: maxReceiveCount) }
         for queue in topology.requestQueues {

@@ -35,6 +35,8 @@ public struct RetryPolicy: Sendable {
         jitter: (ClosedRange<Double>) -> Double = { Double.random(in: $0) }
     ) -> Disposition {
         if let error = error as? Unprocessable { return .deadLetter(reason: error.description) }
+        // The process is to end before it could be done. That is no failure of the message, and the next process has it at once.
+        if error is CancellationError { return .retry(after: .zero) }
         if receiveCount >= maxReceiveCount {
             return .deadLetter(reason: "Failed \(receiveCount) times, the last time with: \(error)")
         }

@@ -10,7 +10,8 @@ import Tracing
 
 /// Works off a database's effects: performs each outside any transaction, then, in one transaction, records what came
 /// of it and removes the row. A crash in between performs an effect again, with the same idempotency key. Of the senders of
-/// several processes one works at a time, so that its lanes hold for all of them.
+/// several processes one works at a time, so that its lanes hold for all of them. Should two do so for a moment, because one has
+/// lost its turn and doesn't know yet, then an effect may be performed twice, with one key, and what came of it is recorded once.
 public struct EffectSender<WaitClock: Clock<Duration>>: Service {
     private let database: any Database
     private let effects: Effects
@@ -139,7 +140,8 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
                 guard let perform = performers[row.kind] else { throw UnknownEffect(kind: row.kind) }
                 let settle = try await perform(row, try context.get())
                 let context = MessageContext.current()
-                let verdict = try await database.write { transaction in
+                let verdict: EffectVerdict? = try await database.write { transaction in
+                    guard try row.isUnchanged(in: transaction) else { return nil }
                     let verdict = try settle(transaction)
                     switch verdict {
                     case .done(let messages):
@@ -150,7 +152,7 @@ public struct EffectSender<WaitClock: Clock<Duration>>: Service {
                     }
                     return verdict
                 }
-                count(row, verdict.word)
+                count(row, verdict?.word ?? "overtaken")
             } catch is CancellationError where Task.isCancelled {
                 // Cut off by the end of the process; the row is as it was, and the next process performs it.
             } catch {

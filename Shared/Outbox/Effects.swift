@@ -54,7 +54,7 @@ public struct Effects: Sendable {
         transaction.onCommit { [written] in written.raise() }
     }
 
-    /// Takes away all effects of a lane; those that are being performed now come to their end.
+    /// Takes away all effects of a lane; those that are being performed now come to their end, of which nothing is recorded.
     public func remove(lane: String, in transaction: any Transaction) throws {
         try transaction.execute("DELETE FROM effects WHERE lane = \(lane)")
     }
@@ -91,6 +91,13 @@ struct EffectRow: Sendable {
                 context: try row.get("context"), attempts: try row.get("attempts"),
                 dueAt: try row.get("due_at_ms"), lane: try row.get("lane"))
         }.filter { !busy.contains($0.id) }
+    }
+
+    /// Whether it is as it was when it was taken in hand. Else it was taken away, or another process, which had the turn by then,
+    /// has done it, too.
+    func isUnchanged(in transaction: any Transaction) throws -> Bool {
+        let attempts = try transaction.row("SELECT attempts FROM effects WHERE idempotency_key = \(id)")
+        return try attempts?.get("attempts") == self.attempts
     }
 
     func remove(in transaction: any Transaction) throws {

@@ -28,8 +28,9 @@ public struct MessageEndpoint: Sendable {
     ) {
         outbox = Outbox(service: service)
         handlers = MessageHandlers(consumer: queue.rawValue, database: database, outbox: outbox, logger: logger)
-        link = BrokerLink(
-            transport: Self.transport(clients[0], settings), topology: .shop, report: report)
+        var topology = Topology.shop
+        topology.ownQueue = queue
+        link = BrokerLink(transport: Self.transport(clients[0], settings), topology: topology, report: report)
         relay = Relay(database: database, outbox: outbox, link: link, logger: logger)
         self.service = service
         self.queue = queue

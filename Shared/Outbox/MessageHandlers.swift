@@ -4,6 +4,7 @@ import Logging
 import Messaging
 import Metrics
 import Persistence
+import ServiceLifecycle
 import Tracing
 
 /// What a service does with each type of message: message in, one transaction, messages out.
@@ -15,16 +16,22 @@ public struct MessageHandlers: Sendable {
     private let database: any Database
     private let outbox: Outbox
     private let logger: Logger
+    private let clock: any Clock<Duration>
+    private let backoff = RetryPolicy(base: .milliseconds(200), longest: .seconds(5))
     private var handlers: [String: Handler] = [:]
 
     private typealias Handler = @Sendable (IncomingEvent, any Transaction) throws -> [OutgoingMessage]
 
     /// - Parameter consumer: the name under which the inbox notes messages.
-    public init(consumer: String, database: any Database, outbox: Outbox, logger: Logger) {
+    public init(
+        consumer: String, database: any Database, outbox: Outbox, logger: Logger,
+        clock: any Clock<Duration> = ContinuousClock()
+    ) {
         self.consumer = consumer
         self.database = database
         self.outbox = outbox
         self.logger = logger
+        self.clock = clock
     }
 
     /// Says what to do with messages of a type.
@@ -44,8 +51,8 @@ public struct MessageHandlers: Sendable {
     }
 
     /// Handles a message once, however often it is delivered. For a ``QueueConsumer``.
-    /// - Throws: ``Unprocessable`` if the type is unknown or the data isn't what the type says; what the handler or
-    ///   the database throws otherwise.
+    /// - Throws: ``Unprocessable`` if the type is unknown or the data isn't what the type says; `CancellationError` if the
+    ///   process is to end while the database is away; what the handler or the database throws otherwise.
     public func handle(_ event: IncomingEvent) async throws {
         let attributes = event.attributes
         guard let handler = handlers[attributes.type] else {
@@ -60,7 +67,7 @@ public struct MessageHandlers: Sendable {
                 $0["cloudevents.event_subject"] = attributes.subject
             }
             let context = MessageContext.current(causedBy: attributes)
-            let isNew = try await database.write { transaction in
+            let isNew = try await commit { transaction in
                 guard try Inbox.insert(attributes.id, consumer: consumer, in: transaction) else { return false }
                 try outbox.append(try handler(event, transaction), context: context, in: transaction)
                 return true
@@ -77,6 +84,27 @@ public struct MessageHandlers: Sendable {
         logger.info(
             isNew ? "handled" : "skipped a duplicate",
             metadata: ["message_id": "\(attributes.id)", "type": "\(attributes.type)"])
+    }
+
+    /// Waits for a database that is away. That it is says nothing about the message, which a few such deliveries would bring
+    /// among the dead letters; the ``QueueConsumer`` keeps it hidden meanwhile, and receives no more than are in hand. If nobody
+    /// knows whether a commit was kept, the inbox does.
+    private func commit<Value: Sendable>(
+        _ body: @escaping @Sendable (any Transaction) throws -> Value
+    ) async throws -> Value {
+        var failures = 0
+        while true {
+            do {
+                return try await database.write(body)
+            } catch let error as DatabaseError where error.isTransient {
+                failures += 1
+                if failures == 1 {
+                    logger.warning("a message waits for the database", metadata: ["error": "\(error)"])
+                }
+                let delay = backoff.delay(attempt: failures)
+                try await cancelWhenGracefulShutdown { [clock] in try await clock.sleep(for: delay) }
+            }
+        }
     }
 
     private static func reason(_ error: any Error) -> String {

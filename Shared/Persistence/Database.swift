@@ -1,3 +1,5 @@
+import Foundation
+
 /// A relational database that a service owns alone: the port behind which SQLite (and any other engine) stands.
 ///
 /// The bodies are synchronous on purpose: while a transaction is open nothing can be awaited, so no remote call fits
@@ -122,7 +124,8 @@ public enum DatabaseError: Error, Equatable, CustomStringConvertible {
             // What follows the scheme may hold a password.
             """
             The database address '\(url.firstRange(of: "://").map { url[..<$0.upperBound] + "…" } ?? url)' isn't \
-            understood; give it as sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE.
+            understood; give it as sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for an @ in the \
+            password and so on.
             """
         case .engineMissing:
             "This program was built without PostgreSQL; build it with 'swift build --traits PostgreSQL', or set DATABASE_URL to sqlite:PATH."
@@ -155,5 +158,27 @@ public enum DatabaseError: Error, Equatable, CustomStringConvertible {
         case .engine(let message):
             "The database failed: \(message)."
         }
+    }
+}
+
+extension DatabaseError {
+    /// Whether the same transaction may succeed later though nobody changes it, for nothing is wrong with it: the database is
+    /// away, or has no room. After ``outcomeUnknown(_:)`` it may also have succeeded already.
+    public var isTransient: Bool {
+        switch self {
+        case .unreachable, .outcomeUnknown, .diskFull: true
+        default: false
+        }
+    }
+}
+
+extension DatabaseError: LocalizedError {
+    public var errorDescription: String? { description }
+
+    /// What whoever sent a request can do about a transient error; `nil` for all others.
+    public var recoverySuggestion: String? {
+        isTransient
+            ? "The service's database can't save or find anything now; send the request again, with the same Idempotency-Key if it has one."
+            : nil
     }
 }

@@ -96,11 +96,11 @@
         private func open() throws(PostgreSQLFailure) -> OpaquePointer {
             if let handle { return handle }
             // What comes later wins, and so what the URL says. A server that is gone without a word is noticed 20 s after
-            // something was sent to it; if nothing is, 20 s after it was last heard.
+            // something was sent to it; if nothing is, 20 s after it was last heard. One that only reads is as good as none.
             let new = Self.withCStrings([
                 ("client_encoding", "UTF8"), ("connect_timeout", "5"), ("keepalives_idle", "10"),
                 ("keepalives_interval", "5"), ("keepalives_count", "2"), ("tcp_user_timeout", "20000"),
-                ("fallback_application_name", "async-shop"), ("dbname", url),
+                ("target_session_attrs", "read-write"), ("fallback_application_name", "async-shop"), ("dbname", url),
             ]) { PQconnectdbParams($0, $1, 1) }
             guard let new, PQstatus(new) == CONNECTION_OK else {
                 let message = Self.firstLine(PQerrorMessage(new))

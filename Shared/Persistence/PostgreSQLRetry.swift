@@ -13,8 +13,9 @@ struct PostgreSQLFailure: Error, Equatable, CustomStringConvertible {
     /// Whether the connection is gone: it broke, was never there, or the server has ended it.
     var isLoss: Bool {
         guard let state else { return true }
-        // The server shuts down, starts, has no place left, or has waited too long in the middle of a transaction.
-        return state.hasPrefix("08") || ["57P01", "57P02", "57P03", "53300", "25P03"].contains(state)
+        // The server shuts down, starts, has no place left, has waited too long in the middle of a transaction, or takes no
+        // writes any more, as one does whose place another has taken.
+        return state.hasPrefix("08") || ["57P01", "57P02", "57P03", "53300", "25P03", "25006"].contains(state)
     }
 
     /// Whether two transactions got into each other's way and this one has to give in.

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import GRDBSQLite
 import Metrics
 import Synchronization
 import Tracing
@@ -28,8 +29,10 @@ public final class SQLiteDatabase: Database {
         configuration.foreignKeysEnabled = true
         configuration.maximumReaderCount = 2
         configuration.busyMode = .timeout(5)
-        if let pageSize {
-            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA page_size = \(pageSize)") }
+        configuration.prepareDatabase { connection in
+            // GRDB interrupts a read whose task is cancelled, and SQLite forgets that if no statement runs at the moment.
+            sqlite3_progress_handler(connection.sqliteConnection, 1000, { _ in Task.isCancelled ? 1 : 0 }, nil)
+            if let pageSize { try connection.execute(sql: "PRAGMA page_size = \(pageSize)") }
         }
         do {
             let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
@@ -64,7 +67,7 @@ public final class SQLiteDatabase: Database {
                 return try body(transaction)
             }
         } catch let error as GRDB.DatabaseError where error.resultCode == .SQLITE_INTERRUPT {
-            // GRDB interrupts a read whose task was cancelled, and nothing else.
+            // A read whose task was cancelled is interrupted, and nothing else.
             throw CancellationError()
         } catch let error as GRDB.DatabaseError {
             throw DatabaseError(error)

@@ -1,3 +1,4 @@
+import Foundation
 import Hummingbird
 import NIOHTTP1
 
@@ -28,7 +29,10 @@ struct ProblemMiddleware: RouterMiddleware {
                     "error": .string(String(describing: error)),
                     "error_type": .string(String(reflecting: type(of: error))),
                 ])
-            return try Problem.unexpected.response(from: request, context: context)
+            // Who can do something about an error, such as of a database that is away, is told by the error itself.
+            let suggestion = (error as? any LocalizedError)?.recoverySuggestion
+            let problem = suggestion.map { Problem.unavailable($0) } ?? .unexpected
+            return try problem.response(from: request, context: context)
         }
     }
 }

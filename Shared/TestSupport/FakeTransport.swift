@@ -234,3 +234,10 @@ extension FakeTransport.Event {
         if case .deadLettered(_, let reason) = self { reason } else { nil }
     }
 }
+
+extension ConsumerSettings {
+    /// Settings by which no message has its visibility extended while a test runs, however slow the machine is.
+    public static func patient(concurrency: Int = 16) -> ConsumerSettings {
+        ConsumerSettings(concurrency: concurrency, visibilityTimeout: .seconds(3600))
+    }
+}

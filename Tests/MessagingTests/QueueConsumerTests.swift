@@ -122,7 +122,7 @@ import Tracing
         let running = Mutex((now: 0, most: 0))
         let started = Probe<Void>()
         let mayEnd = Gate()
-        let settings = ConsumerSettings(concurrency: 3)
+        let settings = ConsumerSettings.patient(concurrency: 3)
         let consumer = consumer(of: broker, settings: settings) { _ in
             running.withLock { running in
                 running.now += 1
@@ -199,7 +199,7 @@ import Tracing
     }
 
     private func consumer(
-        of broker: FakeTransport, settings: ConsumerSettings = ConsumerSettings(),
+        of broker: FakeTransport, settings: ConsumerSettings = .patient(),
         handle: @escaping @Sendable (IncomingEvent) async throws -> Void
     ) -> QueueConsumer<ContinuousClock> {
         consumer(of: broker, settings: settings, clock: ContinuousClock(), handle: handle)

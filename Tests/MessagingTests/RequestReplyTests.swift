@@ -179,7 +179,7 @@ private func withRequester(
     let broker = FakeTransport(expecting: [.receive, .send, .acknowledge, .renew, .leases, .remove])
     try await prepare(broker)
     let requester = Requester(
-        service: "order", queue: RequestReplyTests.replies, link: link(broker), settings: ConsumerSettings(),
+        service: "order", queue: RequestReplyTests.replies, link: link(broker), settings: .patient(),
         logger: .silent)
     try await withRunning(requester) { _ in try await body(requester, broker) }
     try await after(broker)
@@ -188,7 +188,7 @@ private func withRequester(
 private func withResponder(_ body: (FakeTransport) async throws -> Void) async throws {
     let broker = FakeTransport(expecting: [.receive, .send, .acknowledge])
     var responder = Responder(
-        service: "payment", queue: .paymentRequests, link: link(broker), settings: ConsumerSettings(), logger: .silent)
+        service: "payment", queue: .paymentRequests, link: link(broker), settings: .patient(), logger: .silent)
     responder.on(CalculateFee.self) { question in
         guard question.paymentMethod == .ok else { throw Responder.Refusal("Unknown.") }
         return RequestReplyTests.answer

@@ -15,6 +15,11 @@ import Testing
                 == .deadLetter(reason: "It isn't JSON."))
     }
 
+    @Test("Work that ends with its process is no failure of the message", arguments: [1, 5, 100])
+    func cancellation(receiveCount: Int) {
+        #expect(policy.disposition(of: CancellationError(), receiveCount: receiveCount) == .retry(after: .zero))
+    }
+
     @Test("Anything else is tried again up to the last chance") func lastChance() {
         for receiveCount in 1...4 {
             guard case .retry = policy.disposition(of: Hiccup(), receiveCount: receiveCount) else {

@@ -93,18 +93,54 @@ import Testing
         }
     }
 
+    @Test("A database that is away, full, or lost in a commit is waited for; all happens once") func databaseAway()
+        async throws
+    {
+        let clock = ManualClock()
+        let broken = BrokenDatabase.first(.unreachable("gone"), .diskFull, .outcomeUnknown("gone"))
+        try await withHandlers(over: broken, clock: clock) { handlers, database in
+            let event = try incoming(.sample(StockReserved(orderId: "order-1"), id: "m-1"))
+            async let handled: Void = handlers.handle(event)
+            for pause in 1...3 {
+                await clock.sleeps.first(pause)
+                clock.advance(by: .seconds(5))
+            }
+            try await handled
+            #expect(try await counts(in: database) == [1, 1, 1])
+        }
+    }
+
+    @Test(
+        "A process that ends while the database is away leaves its message to the next one, even at its last delivery")
+    func endWhileDatabaseIsAway() async throws {
+        let clock = ManualClock()
+        try await withHandlers(over: BrokenDatabase.always(.unreachable("gone")), clock: clock) { handlers, _ in
+            let broker = FakeTransport(expecting: [.receive, .changeVisibility])
+            let event = CloudEvent.sample(StockReserved(orderId: "order-1"))
+            let message = broker.deliver(try event.json(), receiveCount: 5)
+            let consumer = QueueConsumer(
+                link: BrokerLink(transport: broker, topology: .shop) { _, _ in }, queue: .order,
+                settings: .patient(), logger: .silent, handle: handlers.handle)
+            try await withRunning(consumer) { _ in await clock.sleeps.first(1) }
+            #expect(broker.events.values.last == .visibilityChanged(message, .zero))
+        }
+    }
+
     private func incoming(_ event: CloudEvent<StockReserved>) throws -> IncomingEvent {
         IncomingEvent(attributes: event.attributes, body: try event.json())
     }
 
     /// Runs `body` with a handler that notes a reservation and sends a message, and fails the first few times.
+    /// - Parameter broken: what is between the handlers and the database.
     private func withHandlers(
-        failures: Int = 0, _ body: (MessageHandlers, any Database) async throws -> Void
+        failures: Int = 0, over broken: (any Database) -> any Database = { $0 },
+        clock: any Clock<Duration> = ContinuousClock(), _ body: (MessageHandlers, any Database) async throws -> Void
     ) async throws {
         try await withTemporaryDatabase(Outbox.migrations + [Self.counters]) { database in
             let attempts = Probe<Void>()
             var handlers = MessageHandlers(
-                consumer: "order", database: database, outbox: Outbox(service: "order"), logger: .silent)
+                consumer: "order", database: broken(database), outbox: Outbox(service: "order"), logger: .silent,
+                clock: clock)
             handlers.on(StockReserved.self) { event, transaction in
                 try transaction.execute("INSERT INTO reservations (order_id) VALUES (\(event.data.orderId))")
                 attempts.record(())
@@ -121,4 +157,40 @@ import Testing
             try ["reservations", "outbox", "inbox"].map { try transaction.rows("SELECT * FROM \(raw: $0)").count }
         }
     }
+}
+
+/// A database of which some writes fail.
+private struct BrokenDatabase: Database {
+    let database: any Database
+    /// What the next write, by its number, throws.
+    let failure: @Sendable (Int) -> DatabaseError?
+    private let writes = Probe<Void>()
+
+    static func first(_ errors: DatabaseError...) -> (any Database) -> any Database {
+        { BrokenDatabase(database: $0) { $0 <= errors.count ? errors[$0 - 1] : nil } }
+    }
+
+    static func always(_ error: DatabaseError) -> (any Database) -> any Database {
+        { BrokenDatabase(database: $0) { _ in error } }
+    }
+
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any Transaction) throws -> Value
+    ) async throws -> Value { try await database.read(body) }
+
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (any Transaction) throws -> Value
+    ) async throws -> Value {
+        writes.record(())
+        switch failure(writes.values.count) {
+        case nil: return try await database.write(body)
+        case .outcomeUnknown(let reason):
+            // The commit was kept, and nobody was told.
+            _ = try await database.write(body)
+            throw DatabaseError.outcomeUnknown(reason)
+        case let error?: throw error
+        }
+    }
+
+    func close() async throws { try await database.close() }
 }

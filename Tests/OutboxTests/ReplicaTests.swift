@@ -138,6 +138,40 @@ import Testing
         #expect(Set(performed.values).count == 50)
     }
 
+    @Test("What came of an effect is recorded once, even if two senders were at it at once, as none should be")
+    func twoSendersAtOnce() async throws {
+        let started = Probe<Void>()
+        let mayEnd = Gate()
+        let recorded = Probe<String>()
+        let outbox = Outbox(service: "email")
+        try await withTemporaryDatabase(Outbox.migrations) { database in
+            try await database.write { transaction in
+                try Effects().add(Letter(text: "hello"), key: "1", context: Self.context, in: transaction)
+            }
+            let senders = (1...2).map { _ in
+                var sender = EffectSender(
+                    database: TurnForAll(database: database), effects: Effects(), outbox: outbox, logger: .silent)
+                sender.on(Letter.self) { _, _ in
+                    started.record(())
+                    await mayEnd.pass()
+                } record: { letter, _, _, transaction in
+                    transaction.onCommit { recorded.record(letter.text) }
+                    return [.event(StockReserved(orderId: "o"), on: .inventoryEvents, about: "o")]
+                }
+                return sender
+            }
+            try await withRunning(senders[0]) { _ in
+                try await withRunning(senders[1]) { _ in
+                    await started.first(2)
+                    mayEnd.open()
+                }
+            }
+            #expect(try await database.read { try $0.rows("SELECT id FROM outbox").count } == 1)
+            #expect(try await database.read { try $0.rows("SELECT kind FROM effects").isEmpty })
+        }
+        #expect(recorded.values == ["hello"])
+    }
+
     @Test("A message that two replicas get at once has one effect", .enabled(if: TestEngine.current == .postgreSQL))
     func inbox() async throws {
         try await withReplicas(2, Outbox.migrations + [MessageHandlersTests.counters]) { databases in

@@ -54,7 +54,7 @@ import Testing
         let lock = try folder.lock()
         #expect(folder.isInUse())
         #expect(throws: ShopError.self) { try folder.lock() }
-        try lock.close()
+        try lock.release()
         #expect(!folder.isInUse())
     }
 

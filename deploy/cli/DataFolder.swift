@@ -44,24 +44,24 @@ struct DataFolder: Sendable {
     }
 
     /// Takes the folder for one supervisor. The lock is the kernel's: it ends with the process, however that ends.
-    func lock() throws -> FileDescriptor {
-        guard let file = try openLocked(create: true) else {
+    func lock() throws -> FolderLock {
+        guard let lock = try openLocked(create: true) else {
             let holder = try StackFile.read(from: stackPath).map { " (process \($0.supervisorProcessID))" } ?? ""
             throw ShopError("A shop is already running in \(name)\(holder); stop it first, or give another --data.")
         }
-        return file
+        return lock
     }
 
     /// Whether a supervisor is running on this folder.
     func isInUse() -> Bool {
         guard FileManager.default.fileExists(atPath: lockPath) else { return false }
-        guard let file = try? openLocked(create: false) else { return true }
-        try? file.close()
+        guard let lock = try? openLocked(create: false) else { return true }
+        try? lock.release()
         return false
     }
 
     /// `nil` when another process has the lock.
-    private func openLocked(create: Bool) throws -> FileDescriptor? {
+    private func openLocked(create: Bool) throws -> FolderLock? {
         let file: FileDescriptor
         do {
             file = try FileDescriptor.open(
@@ -74,6 +74,17 @@ struct DataFolder: Sendable {
             try file.close()
             return nil
         }
-        return file
+        return FolderLock(file: file)
+    }
+}
+
+/// A folder that is taken.
+struct FolderLock {
+    fileprivate let file: FileDescriptor
+
+    /// A child that is being started at the moment may have a copy of the descriptor, and closing ours would leave it the lock.
+    func release() throws {
+        flock(file.rawValue, LOCK_UN)
+        try file.close()
     }
 }

@@ -8,7 +8,8 @@ struct MemoryCommand: AsyncParsableCommand {
         discussion: """
             "Resident" is what the kernel counts for the process (VmRSS); pages that processes share, such as those \
             of the Swift libraries, are counted in each of them. "Its share" divides those among the processes that have \
-            them (PSS), so that its sum is what the shop takes from the machine.
+            them (PSS), so that its sum is what the shop takes from the machine. A process' children count as part of it, \
+            as those of the database's server do.
             """)
 
     private struct Line: Encodable {
@@ -28,13 +29,15 @@ struct MemoryCommand: AsyncParsableCommand {
         guard folder.isInUse(), let file = try StackFile.read(from: folder.stackPath) else {
             throw ShopError("No shop is running in \(folder.name); start one with deploy/up.")
         }
+        // The database's server is many processes, of one of which the others are children. The supervisor's are the services.
         let processes =
-            file.services.map { ($0.name, $0.processID) } + [("supervisor", .some(file.supervisorProcessID))]
-        var lines = processes.map { name, processID in
+            file.services.map { ($0.name, $0.processID.map(Self.family) ?? []) }
+            + [("supervisor", [file.supervisorProcessID])]
+        var lines = processes.map { name, family in
             Line(
-                name: name, processId: processID,
-                residentBytes: processID.flatMap { Self.bytes("VmRSS", of: $0, in: "status") } ?? 0,
-                shareBytes: processID.flatMap { Self.bytes("Pss", of: $0, in: "smaps_rollup") } ?? 0)
+                name: name, processId: family.first,
+                residentBytes: family.compactMap { Self.bytes("VmRSS", of: $0, in: "status") }.reduce(0, +),
+                shareBytes: family.compactMap { Self.bytes("Pss", of: $0, in: "smaps_rollup") }.reduce(0, +))
         }
         lines.append(
             Line(
@@ -57,9 +60,18 @@ struct MemoryCommand: AsyncParsableCommand {
         String(format: "%.1f MB", Double(bytes) / 1_000_000)
     }
 
+    /// A process and its children.
+    private static func family(of processID: Int32) -> [Int32] {
+        let children = text("task/\(processID)/children", of: processID) ?? ""
+        return [processID] + children.split(separator: " ").compactMap { Int32($0) }
+    }
+
+    private static func text(_ file: String, of processID: Int32) -> String? {
+        try? String(contentsOfFile: "/proc/\(processID)/\(file)", encoding: .utf8)
+    }
+
     private static func bytes(_ name: String, of processID: Int32, in file: String) -> Int? {
-        let text = try? String(contentsOfFile: "/proc/\(processID)/\(file)", encoding: .utf8)
-        return text.flatMap { bytes(name, in: $0) }
+        text(file, of: processID).flatMap { bytes(name, in: $0) }
     }
 
     /// A line of the kernel's: `VmRSS:     1024 kB`.

@@ -101,8 +101,10 @@ struct PostgreSQLServer: Sendable {
             throw ShopError("PostgreSQL's server doesn't run as root, and there is no user postgres or nobody.")
         }
         let rights = "-all,+dac_override"
+        // Changing the user takes back what `Launch` has asked for, so that it is asked for here again.
         return [
-            setpriv, "--reuid", "\(user.pointee.pw_uid)", "--regid", "\(user.pointee.pw_gid)", "--clear-groups",
+            setpriv, "--pdeathsig", "KILL", "--reuid", "\(user.pointee.pw_uid)", "--regid", "\(user.pointee.pw_gid)",
+            "--clear-groups",
             "--inh-caps=\(rights)", "--ambient-caps=\(rights)", "--",
         ]
     }

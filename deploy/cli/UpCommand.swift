@@ -56,6 +56,11 @@ struct UpCommand: AsyncParsableCommand {
         let addresses = try Addresses(portOffset: stack.portOffset ?? 0)
         let programs = try programs(for: entries)
         let folder = stack.folder
+        let owners = Set(entries.filter { !$0.hasOwnFile }.flatMap(\.allDatabases.values))
+        if let databases, !databases.contains("{service}"), owners.count > 1 {
+            throw ShopError(
+                "--databases names one database for all services; write {service} where the names are to go.")
+        }
         let server = try databases == nil && replicas.areSeveral ? PostgreSQLServer(in: folder) : nil
         let databases = databases ?? server?.databases ?? Addresses.files
         if imports {
@@ -111,7 +116,7 @@ struct UpCommand: AsyncParsableCommand {
             }
         }
         try await record.remove()
-        try lock.close()
+        try lock.release()
         try ended.get()
     }
 
