@@ -63,8 +63,15 @@ postgres_programs() {
 }
 
 need_postgres() {
+  local settings=/etc/postgresql-common/createcluster.d
   postgres_programs >/dev/null && return
+  # Debian's package would make a server of the system's own, and start it.
+  if command -v apt-get >/dev/null; then
+    as_root mkdir -p "$settings"
+    as_root tee "$settings/without-main.conf" <<<'create_main_cluster = false' >/dev/null
+  fi
   install_packages "Install the PostgreSQL server with your package manager, and try again." postgresql
+  as_root rm -f "$settings/without-main.conf"
   postgres_programs >/dev/null \
     || fail "The programs initdb and postgres are missing; put them on the PATH, and try again."
 }

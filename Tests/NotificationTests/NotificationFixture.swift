@@ -52,7 +52,7 @@ struct NotificationFixture: Sendable {
     /// - Parameter retries: the schedule, which is much quicker than the standard one.
     func sending(
         retries: [Duration] = Array(repeating: .milliseconds(1), count: 9), disableAfter: Duration = .seconds(432_000),
-        timeout: Duration = .seconds(10), now: @escaping @Sendable () -> Date = { Date() },
+        timeout: Duration = .seconds(600), now: @escaping @Sendable () -> Date = { Date() },
         resolve: @escaping @Sendable (String) async throws -> [IPAddress] = HostNames.addresses,
         allowing exception: AddressGuard.Exception = .loopback, _ body: () async throws -> Void
     ) async throws {

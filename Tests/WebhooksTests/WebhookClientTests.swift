@@ -7,7 +7,7 @@ import Webhooks
     private let message = WebhookMessage(id: "msg_1", body: Data("{}".utf8))
 
     private func client(
-        timeout: Duration = .seconds(10),
+        timeout: Duration = .seconds(600),
         resolve: @escaping @Sendable (String) async throws -> [IPAddress] = HostNames.addresses
     ) -> WebhookClient {
         WebhookClient(
