@@ -56,11 +56,11 @@ struct FIFOQueueTests {
         }
         try await BrokerFixture.run(folder: folder, clock: clock) { broker in
             let queue = try await broker.queue("work.fifo", Self.byContent)
-            _ = try await send("x", "a", to: queue, broker)
+            let duplicate = try await send("x", "a", to: queue, broker)
             #expect(try await broker.bodies(of: queue) == ["x", "x"], "it is remembered over a restart")
             clock.advance(seconds: 300)
-            _ = try await send("x", "c", to: queue, broker)
-            #expect(try await broker.bodies(of: queue).count == 3, "and forgotten after five minutes")
+            let new = try await send("x", "c", to: queue, broker)
+            #expect(new["MessageId"] != duplicate["MessageId"], "and forgotten after five minutes")
         }
     }
 
