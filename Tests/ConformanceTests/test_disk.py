@@ -43,17 +43,35 @@ def small_disk():
     broker.stop()
 
 
-def test_full_disk(small_disk):
-    sqs = small_disk.client("sqs")
+@pytest.fixture(params=["queue", "FIFO queue", "topic"])
+def way(request, small_disk):
+    """How messages get into a queue: its URL, and what sends one."""
+    sqs, sns = small_disk.client("sqs"), small_disk.client("sns")
+    if request.param == "queue":
+        url = sqs.create_queue(QueueName="full")["QueueUrl"]
+        return url, lambda body: sqs.send_message(QueueUrl=url, MessageBody=body)
+    if request.param == "FIFO queue":
+        attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+        url = sqs.create_queue(QueueName="full.fifo", Attributes=attributes)["QueueUrl"]
+        return url, lambda body: sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="one")
     url = sqs.create_queue(QueueName="full")["QueueUrl"]
-    acknowledged, refused = set(), set()
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = sns.create_topic(Name="full")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    return url, lambda body: sns.publish(TopicArn=topic, Message=body)
+
+
+def test_full_disk(small_disk, way):
+    url, put = way
+    sqs = small_disk.client("sqs")
+    acknowledged, refused = [], []
 
     def send(number):
         try:
-            sqs.send_message(QueueUrl=url, MessageBody=f"{number} ".ljust(100_000, "x"))
-            acknowledged.add(number)
+            put(f"{number} ".ljust(100_000, "x"))
+            acknowledged.append(number)
         except ClientError as error:
-            refused.add(number)
+            refused.append(number)
             assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 503
             assert error.response["Error"]["Code"] == "ServiceUnavailable"
             assert "disk is full" in error.response["Error"]["Message"]
@@ -65,7 +83,13 @@ def test_full_disk(small_disk):
     assert acknowledged and small_disk.process.poll() is None
 
     # What is there can be read, although nothing can be written.
-    assert sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
+    [message] = sqs.receive_message(QueueUrl=url, VisibilityTimeout=1)["Messages"]
+    handle = message["ReceiptHandle"]
+    try:
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=handle)
+        acknowledged.remove(int(message["Body"].split()[0]))
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "ServiceUnavailable"
 
     small_disk.make_room()
     for number in range(number + 1, number + 11):
@@ -73,8 +97,12 @@ def test_full_disk(small_disk):
         assert number in acknowledged, "there is room again"
 
     received = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600).get("Messages"):
+    while True:
+        # Longer than the message above stays hidden.
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600, WaitTimeSeconds=2)
+        if not (messages := answer.get("Messages")):
+            break
         received += [int(message["Body"].split()[0]) for message in messages]
         for message in messages:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    assert sorted(received) == sorted(acknowledged)
+    assert (received if url.endswith(".fifo") else sorted(received)) == acknowledged
