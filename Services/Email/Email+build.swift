@@ -17,11 +17,11 @@ func build(_ chassis: Chassis) async throws -> Assembly {
 
     let database = try await Databases.open(
         url: configuration.databaseURL, importing: configuration.databaseImport, migrations: MailStore.migrations,
-        logger: chassis.logger)
+        logger: chassis.logger, report: readiness.reporter(of: "database"))
     let store = MailStore(database: database)
     var endpoint = MessageEndpoint(
         service: "email", queue: .email, database: database, settings: messaging, logger: chassis.logger,
-        report: { readiness.set("broker", ready: $0, detail: $1) })
+        report: readiness.reporter(of: "broker"))
     let effects = Effects()
     MailWriter(store: store, templates: templates, effects: effects, logger: chassis.logger)
         .register(on: &endpoint.handlers)

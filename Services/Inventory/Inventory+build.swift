@@ -10,12 +10,13 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     let configuration = chassis.configuration
     let database = try await Databases.open(
         url: configuration.databaseURL, importing: configuration.databaseImport,
-        migrations: Outbox.migrations + InventoryStore.migrations, logger: chassis.logger)
+        migrations: Outbox.migrations + InventoryStore.migrations, logger: chassis.logger,
+        report: chassis.readiness.reporter(of: "database"))
     var endpoint = MessageEndpoint(
         service: "inventory", queue: .inventory, database: database,
         settings: try MessagingSettings(
             string: configuration.string, int: configuration.int, url: configuration.url), logger: chassis.logger,
-        report: { [readiness = chassis.readiness] in readiness.set("broker", ready: $0, detail: $1) })
+        report: chassis.readiness.reporter(of: "broker"))
 
     let store = InventoryStore(database: database, outbox: endpoint.outbox)
     try await store.publishCatalogue(

@@ -9,12 +9,13 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     let configuration = chassis.configuration
     let database = try await Databases.open(
         url: configuration.databaseURL, importing: configuration.databaseImport,
-        migrations: Outbox.migrations + LoyaltyStore.migrations, logger: chassis.logger)
+        migrations: Outbox.migrations + LoyaltyStore.migrations, logger: chassis.logger,
+        report: chassis.readiness.reporter(of: "database"))
     var endpoint = MessageEndpoint(
         service: "loyalty", queue: .loyalty, database: database,
         settings: try MessagingSettings(
             string: configuration.string, int: configuration.int, url: configuration.url), logger: chassis.logger,
-        report: { [readiness = chassis.readiness] in readiness.set("broker", ready: $0, detail: $1) })
+        report: chassis.readiness.reporter(of: "broker"))
 
     let store = LoyaltyStore(database: database)
     Handlers(store: store).register(on: &endpoint.handlers)

@@ -17,12 +17,13 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     let database = try await Databases.open(
         url: configuration.databaseURL, importing: configuration.databaseImport,
         migrations: Outbox.migrations + NotificationStore.migrations + WebhookEndpointStore.migrations
-            + WebhookDeliveryStore.migrations, logger: chassis.logger)
+            + WebhookDeliveryStore.migrations, logger: chassis.logger,
+        report: chassis.readiness.reporter(of: "database"))
     var endpoint = MessageEndpoint(
         service: "notification", queue: .notification, database: database,
         settings: try MessagingSettings(
             string: configuration.string, int: configuration.int, url: configuration.url), logger: chassis.logger,
-        report: { [readiness = chassis.readiness] in readiness.set("broker", ready: $0, detail: $1) })
+        report: chassis.readiness.reporter(of: "broker"))
 
     // A queue delays a message by 900 s at most.
     let patience = try configuration.seconds("HOLD_BACK_SECONDS", default: 60, in: 1...900)

@@ -20,12 +20,13 @@ func build(_ chassis: Chassis) async throws -> Assembly {
     metrics.describe("quotes", "Quotes, by how they were asked for and whether all answers came in time.")
     let database = try await Databases.open(
         url: configuration.databaseURL, importing: configuration.databaseImport,
-        migrations: Outbox.migrations + OrderStore.migrations, logger: chassis.logger)
+        migrations: Outbox.migrations + OrderStore.migrations, logger: chassis.logger,
+        report: chassis.readiness.reporter(of: "database"))
     var endpoint = MessageEndpoint(
         service: "order", queue: .order, database: database,
         settings: try MessagingSettings(
             string: configuration.string, int: configuration.int, url: configuration.url), logger: chassis.logger,
-        report: { [readiness = chassis.readiness] in readiness.set("broker", ready: $0, detail: $1) })
+        report: chassis.readiness.reporter(of: "broker"))
 
     let store = OrderStore(
         database: database, outbox: endpoint.outbox, changes: OrderChanges(lookingEvery: database.lookInterval),
@@ -38,9 +39,7 @@ func build(_ chassis: Chassis) async throws -> Assembly {
         .discount: try configuration.url("LOYALTY_URL", default: "http://127.0.0.1:8085"),
         .fee: try configuration.url("PAYMENT_URL", default: "http://127.0.0.1:8082"),
     ]
-    let requester = endpoint.requester { [readiness = chassis.readiness] in
-        readiness.set("replies", ready: $0, detail: $1, required: false)
-    }
+    let requester = endpoint.requester(report: chassis.readiness.reporter(of: "replies", required: false))
     let quoteClient = HTTPClientService(waitsForConnection: false)
     let desk = QuoteDesk(
         broker: QuoteRequests(requester: requester),

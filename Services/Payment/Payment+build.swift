@@ -20,17 +20,19 @@ func build(_ chassis: Chassis) async throws -> Assembly {
 
     let database = try await Databases.open(
         url: configuration.databaseURL, importing: configuration.databaseImport,
-        migrations: Outbox.migrations + PaymentStore.migrations, logger: chassis.logger)
+        migrations: Outbox.migrations + PaymentStore.migrations, logger: chassis.logger,
+        report: chassis.readiness.reporter(of: "database"))
     let gatewayDatabase = try await Databases.open(
         url: try configuration.string("GATEWAY_DATABASE_URL", default: "sqlite:gateway.sqlite"),
         importing: configuration.optional("GATEWAY_DATABASE_IMPORT"),
-        migrations: Outbox.migrations + GatewayStore.migrations, logger: chassis.logger)
+        migrations: Outbox.migrations + GatewayStore.migrations, logger: chassis.logger,
+        report: chassis.readiness.reporter(of: "gateway_database"))
 
     var endpoint = MessageEndpoint(
         service: "payment", queue: .payment, database: database,
         settings: try MessagingSettings(
             string: configuration.string, int: configuration.int, url: configuration.url), logger: chassis.logger,
-        report: { [readiness = chassis.readiness] in readiness.set("broker", ready: $0, detail: $1) })
+        report: chassis.readiness.reporter(of: "broker"))
     let effects = Effects()
     let store = PaymentStore(database: database, outbox: endpoint.outbox, effects: effects)
     let gateway = SimulatedGateway(

@@ -9,9 +9,15 @@ public enum Databases {
     ///   - migrations: the schema, oldest first; each is applied once.
     /// - Throws: ``DatabaseError``.
     public static func open(url: String, migrations: [Migration]) async throws -> any Database {
+        try await open(url: url, migrations: migrations, report: { _, _ in })
+    }
+
+    private static func open(
+        url: String, migrations: [Migration], report: @escaping @Sendable (Bool, String) -> Void
+    ) async throws -> any Database {
         guard namesPostgreSQL(url) else { return try await openSQLite(url: url, migrations: migrations) }
         #if PostgreSQL
-            return try await PostgreSQLDatabase.open(url: url, migrations: migrations)
+            return try await PostgreSQLDatabase.open(url: url, migrations: migrations, report: report)
         #else
             throw DatabaseError.engineMissing
         #endif
@@ -23,17 +29,19 @@ public enum Databases {
     ///   - source: `sqlite:PATH`; `nil` takes nothing over. Nobody else may work on the file. It is marked, and no program
     ///     starts on it again.
     ///   - logger: is told what was taken over.
+    ///   - report: hears after each transaction whether the server can be reached. A file always can.
     /// - Throws: ``DatabaseError``.
     public static func open(
-        url: String, importing source: String?, migrations: [Migration], logger: Logger
+        url: String, importing source: String?, migrations: [Migration], logger: Logger,
+        report: @escaping @Sendable (_ isReachable: Bool, _ detail: String) -> Void = { _, _ in }
     ) async throws -> any Database {
-        guard let source else { return try await open(url: url, migrations: migrations) }
+        guard let source else { return try await open(url: url, migrations: migrations, report: report) }
         guard source.hasPrefix(sqlite) else { throw DatabaseError.importNeedsFile }
         guard !url.hasPrefix(sqlite) else { throw DatabaseError.importNeedsServer }
         guard namesPostgreSQL(url) else { throw DatabaseError.unsupportedURL(url) }
         #if PostgreSQL
             let path = String(source.dropFirst(sqlite.count))
-            return try await PostgreSQLDatabase.open(url: url, migrations: migrations) { database in
+            return try await PostgreSQLDatabase.open(url: url, migrations: migrations, report: report) { database in
                 try await DatabaseImport(path: path, migrations: migrations, logger: logger).run(into: database)
             }
         #else

@@ -18,23 +18,30 @@
         /// More would get into each other's way more often than they get through sooner.
         private static let largestPool = 6
 
-        /// - Parameter url: a connection URI of libpq. Nothing is connected yet.
+        private let report: @Sendable (_ isReachable: Bool, _ detail: String) -> Void
+
+        /// - Parameters:
+        ///   - url: a connection URI of libpq. Nothing is connected yet.
+        ///   - report: hears after each transaction whether the server can be reached.
         /// - Throws: ``DatabaseError/unsupportedURL(_:)``.
-        public init(url: String) throws {
+        public init(
+            url: String, report: @escaping @Sendable (_ isReachable: Bool, _ detail: String) -> Void = { _, _ in }
+        ) throws {
             guard let options = PQconninfoParse(url, nil) else { throw DatabaseError.unsupportedURL(url) }
             defer { PQconninfoFree(options) }
             name = Self.value(of: "dbname", in: options) ?? "postgres"
             self.url = url
+            self.report = report
             pool = PostgreSQLPool(url: url, largest: Self.largestPool)
         }
 
         /// Opens a database and brings its schema up to date. Of several processes that do so, one does and the others wait.
         /// - Parameter prepare: what is done before, also by one at a time.
         static func open(
-            url: String, migrations: [Migration],
+            url: String, migrations: [Migration], report: @escaping @Sendable (Bool, String) -> Void,
             after prepare: (PostgreSQLDatabase) async throws -> Void = { _ in }
         ) async throws -> PostgreSQLDatabase {
-            let database = try PostgreSQLDatabase(url: url)
+            let database = try PostgreSQLDatabase(url: url, report: report)
             do {
                 let turn = PostgreSQLTurn("migrations", url: url)
                 while try await !turn.take() {}
@@ -51,10 +58,8 @@
         public func read<Value: Sendable>(
             _ body: @escaping @Sendable (any Transaction) throws -> Value
         ) async throws -> Value {
-            try await PostgreSQLRetry.run(isRead: true) { [pool] in
-                try await pool.use { connection in
-                    try connection.transact("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", body).value
-                }
+            try await run(isRead: true) { connection in
+                try connection.transact("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", body).value
             }
         }
 
@@ -63,12 +68,25 @@
             _ body: @escaping @Sendable (any Transaction) throws -> Value
         ) async throws -> Value {
             try await withCommitSpan(system: "postgresql", namespace: name) {
-                let (value, actions) = try await PostgreSQLRetry.run(isRead: false) { [pool] in
-                    try await pool.use { try $0.transact("BEGIN ISOLATION LEVEL SERIALIZABLE", body) }
+                let (value, actions) = try await run(isRead: false) { connection in
+                    try connection.transact("BEGIN ISOLATION LEVEL SERIALIZABLE", body)
                 }
                 commits.increment()
                 for action in actions { action() }
                 return value
+            }
+        }
+
+        private func run<Value: Sendable>(
+            isRead: Bool, _ body: @escaping @Sendable (PostgreSQLConnection) throws -> Value
+        ) async throws -> Value {
+            do {
+                let value = try await PostgreSQLRetry.run(isRead: isRead) { [pool] in try await pool.use(body) }
+                report(true, "the database is there")
+                return value
+            } catch {
+                if case DatabaseError.unreachable = error { report(false, "\(error)") }
+                throw error
             }
         }
 

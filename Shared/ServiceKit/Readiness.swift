@@ -56,6 +56,12 @@ public final class Readiness: Sendable {
             metadata: ["check": .string(check), "detail": .string(detail)])
     }
 
+    /// What somebody is given who knows how one dependency is; see ``set(_:ready:detail:required:)``.
+    public func reporter(of check: String, required: Bool = true) -> @Sendable (_ ready: Bool, _ detail: String) -> Void
+    {
+        { self.set(check, ready: $0, detail: $1, required: required) }
+    }
+
     /// Everything that is known now.
     public var report: Report {
         self.state.withLock { state in

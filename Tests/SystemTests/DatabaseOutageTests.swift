@@ -27,10 +27,16 @@ extension SystemTests {
                     let server = try DatabaseServer()
                     try await server.whileAway {
                         try await Self.expectRefusal(by: shop)
+                        try await eventually("order says that the database is away", within: .seconds(60)) {
+                            let answer = try await shop.send(.get, .order, "/health/ready")
+                            let text = String(decoding: answer.body, as: UTF8.self)
+                            return answer.status == 503 && text.contains("The database can't be reached")
+                        }
                         try await eventually("a message waits for the database", within: .seconds(60)) {
                             Program.services.contains { Self.says("a message waits for the database", $0, stack) }
                         }
                     }
+                    for service in Program.services { try await stack.waitUntilReady(service) }
                     // Nobody counts any more.
                     for await _ in steps {}
                 }
