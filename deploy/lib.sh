@@ -70,7 +70,8 @@ need_postgres() {
     as_root mkdir -p "$settings"
     as_root tee "$settings/without-main.conf" <<<'create_main_cluster = false' >/dev/null
   fi
-  install_packages "Install the PostgreSQL server with your package manager, and try again." postgresql
+  # The setting goes again, also if this fails, which is said below.
+  install_packages "Install the PostgreSQL server with your package manager, and try again." postgresql || true
   as_root rm -f "$settings/without-main.conf"
   postgres_programs >/dev/null \
     || fail "The programs initdb and postgres are missing; put them on the PATH, and try again."
