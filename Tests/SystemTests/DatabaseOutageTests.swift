@@ -87,7 +87,8 @@ private struct DatabaseServer {
         folder = URL(filePath: path)
     }
 
-    /// `kill -9` to the server, which is away until `body` has returned.
+    /// `kill -9` to the server, all of it, which is away until `body` has returned: its connections' processes would outlive
+    /// the first one, and go on answering for a moment.
     func whileAway(_ body: () async throws -> Void) async throws {
         let hold = folder.appending(path: "hold")
         try Data().write(to: hold)
@@ -96,6 +97,10 @@ private struct DatabaseServer {
         guard let processID = file.split(separator: "\n").first.flatMap({ pid_t($0) }) else {
             throw SystemTestError("There is no process in postmaster.pid.")
         }
+        // It makes no new ones while it is stopped.
+        kill(processID, SIGSTOP)
+        let children = try String(contentsOfFile: "/proc/\(processID)/task/\(processID)/children", encoding: .utf8)
+        for child in children.split(separator: " ").compactMap({ pid_t($0) }) { kill(child, SIGKILL) }
         kill(processID, SIGKILL)
         try await body()
     }
