@@ -10,6 +10,19 @@ struct DeliveryPolicy: Sendable, Equatable {
 
     static let standard = DeliveryPolicy()
     static let standardContentType = "text/plain; charset=UTF-8"
+
+    /// The `DeliveryPolicy` of a subscription: of each part, its own or `nil` for the topic's.
+    struct Overrides: Sendable, Equatable {
+        var retry: RetrySchedule?
+        var maxReceivesPerSecond: Int?
+        var contentType: String?
+    }
+
+    func overridden(by overrides: Overrides) -> DeliveryPolicy {
+        DeliveryPolicy(
+            retry: overrides.retry ?? retry, maxReceivesPerSecond: overrides.maxReceivesPerSecond ?? maxReceivesPerSecond,
+            contentType: overrides.contentType ?? contentType)
+    }
 }
 
 /// When to try again after failures, as a value: four phases, each with its own delays.
@@ -113,14 +126,16 @@ struct TopicDeliveryPolicy: Sendable, Equatable {
 
     init(_ json: String) throws(AWSError) {
         let http = try DeliveryPolicy.decode(Document.self, json).http
-        defaults = try DeliveryPolicy(
+        let given = try DeliveryPolicy.Overrides(
             http?.defaultHealthyRetryPolicy, http?.defaultThrottlePolicy, http?.defaultRequestPolicy)
+        defaults = .standard.overridden(by: given)
         disablesOverrides = http?.disableSubscriptionOverrides ?? false
     }
 
     /// What holds for a subscription.
-    func effective(_ override: DeliveryPolicy?) -> DeliveryPolicy {
-        disablesOverrides ? defaults : override ?? defaults
+    func effective(_ overrides: DeliveryPolicy.Overrides?) -> DeliveryPolicy {
+        guard let overrides, !disablesOverrides else { return defaults }
+        return defaults.overridden(by: overrides)
     }
 
     /// As `EffectiveDeliveryPolicy` of a topic.
@@ -153,25 +168,10 @@ extension DeliveryPolicy {
         let headerContentType: String?
     }
 
-    private struct Document: Decodable {
+    fileprivate struct Document: Decodable {
         let healthyRetryPolicy: RetrySchedule?
         let throttlePolicy: ThrottleDocument?
         let requestPolicy: RequestDocument?
-    }
-
-    /// The `DeliveryPolicy` of a subscription.
-    init(_ json: String) throws(AWSError) {
-        let document = try Self.decode(Document.self, json)
-        try self.init(document.healthyRetryPolicy, document.throttlePolicy, document.requestPolicy)
-    }
-
-    fileprivate init(
-        _ retry: RetrySchedule?, _ throttle: ThrottleDocument?, _ request: RequestDocument?
-    ) throws(AWSError) {
-        self.retry = retry ?? RetrySchedule()
-        maxReceivesPerSecond = throttle?.maxReceivesPerSecond
-        contentType = request?.headerContentType ?? Self.standardContentType
-        try check()
     }
 
     /// A policy that isn't JSON or whose members are of the wrong types is refused as a whole.
@@ -187,7 +187,7 @@ extension DeliveryPolicy {
 
     private static func invalid(_ reason: String) -> AWSError { .invalidParameter("DeliveryPolicy: \(reason)") }
 
-    private func check() throws(AWSError) {
+    fileprivate func check() throws(AWSError) {
         let counts = [retry.noDelayRetries, retry.minDelayRetries, retry.maxDelayRetries]
         guard 1...RetrySchedule.longestDelay ~= retry.maxDelay, 1...retry.maxDelay ~= retry.minDelay else {
             throw Self.invalid("minDelayTarget and maxDelayTarget must be from 1 to 3600, and the first no larger")
@@ -238,6 +238,21 @@ extension DeliveryPolicy {
 
     fileprivate func writeRequest(to json: inout JSONWriter) {
         json.object { $0.member("headerContentType", contentType) }
+    }
+}
+
+extension DeliveryPolicy.Overrides {
+    init(_ json: String) throws(AWSError) {
+        let document = try DeliveryPolicy.decode(DeliveryPolicy.Document.self, json)
+        try self.init(document.healthyRetryPolicy, document.throttlePolicy, document.requestPolicy)
+    }
+
+    fileprivate init(
+        _ retry: RetrySchedule?, _ throttle: DeliveryPolicy.ThrottleDocument?, _ request: DeliveryPolicy.RequestDocument?
+    ) throws(AWSError) {
+        self.init(
+            retry: retry, maxReceivesPerSecond: throttle?.maxReceivesPerSecond, contentType: request?.headerContentType)
+        try DeliveryPolicy.standard.overridden(by: self).check()
     }
 }
 

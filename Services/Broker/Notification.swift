@@ -12,23 +12,29 @@ struct Notification: Sendable {
     /// Of a FIFO topic.
     var deduplicationID: String?
     var sequenceNumber: String?
+    /// The X-Ray header of the request, which the messages keep as their attribute `AWSTraceHeader`.
+    var traceHeader: String?
 
     func message(for kind: Subscription.Kind) -> String { variants[kind] ?? message }
 
     /// The message as its body, with its attributes.
     func raw(for kind: Subscription.Kind, sender: String) -> MessageContent {
-        MessageContent(body: message(for: kind), attributes: attributes, sender: sender)
+        MessageContent(body: message(for: kind), attributes: attributes, sender: sender, traceHeader: traceHeader)
     }
 
     /// The message in the JSON that a topic wraps it in. The id of the subscription, which ends the address to
-    /// unsubscribe at, is left open, so that all subscribers share the text; the signature doesn't cover it.
+    /// unsubscribe at, is left open, so that all subscribers share the text; the signature doesn't cover it. Those of a FIFO
+    /// topic have none, as on Amazon.
     func enveloped(for kind: Subscription.Kind, topic: TopicEnvelope) throws -> MessageContent {
         let message = message(for: kind)
         let (arn, caller) = (topic.arn, topic.caller)
-        let signature = try topic.sign(
-            [("Message", message), ("MessageId", messageID)] + (subject.map { [("Subject", $0)] } ?? []) + [
-                ("Timestamp", topic.timestamp), ("TopicArn", arn), ("Type", EnvelopeType.notification.rawValue),
-            ])
+        let signature =
+            sequenceNumber != nil
+            ? nil
+            : try topic.sign(
+                [("Message", message), ("MessageId", messageID)] + (subject.map { [("Subject", $0)] } ?? []) + [
+                    ("Timestamp", topic.timestamp), ("TopicArn", arn), ("Type", EnvelopeType.notification.rawValue),
+                ])
         var json = JSONWriter(capacity: message.utf8.count + 1536)
         var hole = 0
         json.object { json in
@@ -38,7 +44,8 @@ struct Notification: Sendable {
             json.member("TopicArn", arn)
             json.member("Subject", subject)
             json.member("Message", message)
-            topic.writeSignature(signature, to: &json)
+            json.member("Timestamp", topic.timestamp)
+            if let signature { topic.writeSignature(signature, to: &json) }
             json.member("UnsubscribeURL", "\(caller.baseURL)/?Action=Unsubscribe&SubscriptionArn=\(arn):")
             // Right before the quotation mark that was written last.
             hole = json.bytes.count - 1
@@ -55,7 +62,8 @@ struct Notification: Sendable {
                 }
             }
         }
-        return MessageContent(body: json.text, attributes: [:], hole: hole, sender: caller.account)
+        return MessageContent(
+            body: json.text, attributes: [:], hole: hole, sender: caller.account, traceHeader: traceHeader)
     }
 }
 
@@ -115,6 +123,7 @@ struct TopicEnvelope: Sendable {
             json.member("TopicArn", arn)
             json.member("Message", message)
             json.member("SubscribeURL", url)
+            json.member("Timestamp", timestamp)
             writeSignature(signature, to: &json)
         }
         return MessageContent(body: json.text, attributes: [:], sender: caller.account)
@@ -126,7 +135,6 @@ struct TopicEnvelope: Sendable {
     }
 
     fileprivate func writeSignature(_ signature: String, to json: inout JSONWriter) {
-        json.member("Timestamp", timestamp)
         json.member("SignatureVersion", version.rawValue)
         json.member("Signature", signature)
         json.member("SigningCertURL", caller.baseURL + identity.certificatePath)

@@ -44,6 +44,9 @@ struct QueueAttributes: Sendable, Equatable {
             } else if Self.texts.contains(name) {
                 if name == "RedrivePolicy", !value.isEmpty { _ = try RedrivePolicy(value) }
                 if name == "RedriveAllowPolicy", !value.isEmpty { _ = try RedriveAllowPolicy(value) }
+                if name == "Policy", !value.isEmpty, (try? JSONValue(parsing: value))?.object == nil {
+                    throw .invalidAttributeValue(name)
+                }
                 self.values[name] = value
             } else if let choices = Self.choices[name] ?? (isFIFO ? Self.fifoChoices[name] : nil) {
                 guard let choice = choices.first(where: { $0.lowercased() == value.lowercased() }) else {

@@ -88,6 +88,8 @@ struct Caller: Sendable {
     let account: String
     let requestID: String
     let correlationID: String
+    /// `X-Amzn-Trace-Id`, which X-Ray's instrumentation of an SDK adds.
+    var traceHeader: String?
     /// Whether it came in like anybody who may; `false` for one who only knew an address out of a notification.
     var isAuthenticated = true
 

@@ -42,14 +42,12 @@ struct Routes: Sendable {
     /// Whether a request calls the API: at `/`, or at the URL of a queue, where some clients send those of SQS. The
     /// addresses in a notification, to confirm and to unsubscribe, are of the first kind too.
     private static func isCall(_ head: HTTPRequestHead) -> Bool {
-        switch head.method {
-        case .POST:
-            if head.uri == "/" { return true }
-            let path = head.uri.prefix { $0 != "?" }
-            return path == "/" || path.split(separator: "/").count == 2
-        case .GET: return head.uri == "/" || head.uri.hasPrefix("/?")
-        default: return false
-        }
+        guard head.method == .POST || head.method == .GET else { return false }
+        if head.uri == "/" { return true }
+        let path = head.uri.prefix { $0 != "?" }
+        guard path != "/" else { return true }
+        // There are pages with addresses like a queue's, such as /health/ready.
+        return path.split(separator: "/").count == 2 && (head.method == .POST || head.uri.contains("Action="))
     }
 
     /// Whether a request sends or publishes. What goes out goes before what comes in, so that queues grow only when their
@@ -88,7 +86,7 @@ struct Routes: Sendable {
         do {
             let body = try body(of: request)
             let form: FormParameters =
-                isGet ? try FormParameters(parsing: (request.query ?? "").utf8) : try FormParameters(parsing: body)
+                body.isEmpty ? try FormParameters(parsing: (request.query ?? "").utf8) : try FormParameters(parsing: body)
             let action = form["Action"] ?? ""
             // The addresses in a notification are there for whoever got it.
             let version = form["Version"] ?? SNSOperations.version
@@ -144,7 +142,8 @@ struct Routes: Sendable {
         let correlationID = headers.first(name: "x-correlation-id").flatMap { CorrelationID.isValid($0) ? $0 : nil }
         return Caller(
             region: region ?? "us-east-1", baseURL: "http://\(headers.first(name: "host") ?? "localhost:4566")",
-            account: account, requestID: requestID, correlationID: correlationID ?? requestID)
+            account: account, requestID: requestID, correlationID: correlationID ?? requestID,
+            traceHeader: headers.first(name: "x-amzn-trace-id"))
     }
 
     private func body(of request: DirectRequest) throws(AWSError) -> Data {

@@ -59,7 +59,7 @@ struct SNSOperations: Sendable {
 
 extension SNSOperations {
     private func createTopic(_ form: FormParameters, _ caller: Caller, _ xml: inout XMLWriter) async throws {
-        let name = try form.required("Name")
+        let name = form["Name"] ?? ""
         let attributes: TopicAttributes
         do {
             attributes = try TopicAttributes(form.map("Attributes"))

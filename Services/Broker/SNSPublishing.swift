@@ -9,7 +9,7 @@ extension SNSOperations {
         }
         let topic = try topics.get(ResourceName.topic(fromARN: form["TopicArn"] ?? form.required("TargetArn")))
         let ids = MessageIDs()
-        let notification = try notification(form, id: ids.id(0), topic.attributes)
+        let notification = try notification(form, id: ids.id(0), topic.attributes, caller)
         guard Self.size(notification) <= Self.mostBytes else { throw AWSError.invalidParameter("Message too long") }
         let sent = try await publish([notification], ids: ids, to: topic, caller)
         xml.element("MessageId", sent[0].messageID)
@@ -39,7 +39,7 @@ extension SNSOperations {
         try check(entries.map { $0["Id"] ?? "" })
         let ids = MessageIDs()
         let notifications = try entries.enumerated().map { index, entry in
-            try notification(entry, id: ids.id(index), topic.attributes)
+            try notification(entry, id: ids.id(index), topic.attributes, caller)
         }
         guard notifications.reduce(0, { $0 + Self.size($1) }) <= Self.mostBytes else {
             throw AWSError(
@@ -75,7 +75,7 @@ extension SNSOperations {
     }
 
     private func notification(
-        _ form: FormParameters, id: String, _ topic: TopicAttributes
+        _ form: FormParameters, id: String, _ topic: TopicAttributes, _ caller: Caller
     ) throws(AWSError) -> Notification {
         guard let message = form["Message"], !message.isEmpty else { throw .invalidParameter("Empty message") }
         if let subject = form["Subject"] { try Self.check(subject: subject) }
@@ -90,7 +90,7 @@ extension SNSOperations {
         return Notification(
             messageID: id, message: texts.standard, variants: texts.variants, subject: form["Subject"],
             attributes: attributes, group: try group(form, topic),
-            deduplicationID: try deduplicationID(form, message, topic))
+            deduplicationID: try deduplicationID(form, message, topic), traceHeader: caller.traceHeader)
     }
 
     private func group(_ form: FormParameters, _ topic: TopicAttributes) throws(AWSError) -> String? {

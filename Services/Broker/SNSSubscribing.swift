@@ -2,11 +2,11 @@
 extension SNSOperations {
     func subscribe(_ form: FormParameters, _ caller: Caller, _ xml: inout XMLWriter) async throws {
         let topic = try ResourceName.topic(fromARN: form.required("TopicArn"))
+        _ = try topics.get(topic)
         let name = try form.required("Protocol")
         guard let kind = Subscription.Kind(rawValue: name) else {
             throw AWSError.invalidParameter("Amazon SNS does not support this protocol string: \(name.prefix(40))")
         }
-        _ = try topics.get(topic)
         let attributes: SubscriptionAttributes
         do {
             attributes = try SubscriptionAttributes(form.map("Attributes"))

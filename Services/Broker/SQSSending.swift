@@ -104,7 +104,7 @@ extension SQSOperations {
         }
         let content = MessageContent(
             body: input.body, attributes: attributes, sender: caller.account,
-            traceHeader: try traceHeader(input.systemAttributes ?? [:]))
+            traceHeader: try traceHeader(input.systemAttributes ?? [:]) ?? caller.traceHeader)
         let isDelayedByItself = input.delaySeconds != nil && !queue.isFIFO
         return MessageQueue.Outgoing(
             content: content,

@@ -83,6 +83,11 @@ struct Subscription: Sendable {
         self.consent = consent
     }
 
+    /// Whether another has the same endpoint. The ARNs of a queue differ by the regions of those who subscribed it.
+    func leads(where other: Subscription) -> Bool {
+        kind == other.kind && (kind.isHTTP ? endpoint == other.endpoint : queue == other.queue)
+    }
+
     /// Checks what is subscribed anew; what was subscribed before stays, and is given up when it is sent something.
     func checkEndpoint() throws(AWSError) {
         guard !kind.isHTTP || Self.canBeReached(endpoint) else {
@@ -103,9 +108,16 @@ struct Subscription: Sendable {
         return host.utf8.allSatisfy { $0.isLetterOrDigit || others.contains($0) }
     }
 
-    /// A FIFO queue takes part only where the topic is one too, also as the dead-letter queue.
+    /// A FIFO queue takes part only where the topic is one too, and then its dead-letter queue is one.
     func checkTogether() throws(AWSError) {
-        guard !topic.hasSuffix(ResourceName.fifoSuffix) else { return }
+        guard !topic.hasSuffix(ResourceName.fifoSuffix) else {
+            let isFIFO = kind == .sqs && queue.hasSuffix(ResourceName.fifoSuffix)
+            guard !isFIFO || attributes.deadLetterQueue?.hasSuffix(ResourceName.fifoSuffix) != false else {
+                throw .invalidParameter(
+                    "RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic.")
+            }
+            return
+        }
         guard kind != .sqs || !queue.hasSuffix(ResourceName.fifoSuffix) else {
             throw .invalidParameter(
                 "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
@@ -133,7 +145,7 @@ struct SubscriptionAttributes: Sendable {
     let isRaw: Bool
     /// The queue for what can't be delivered.
     let deadLetterQueue: String?
-    let deliveryPolicy: DeliveryPolicy?
+    let deliveryPolicy: DeliveryPolicy.Overrides?
 
     /// - Parameter isStored: whether they were taken before; then they hold, whatever is taken now.
     /// - Throws: `InvalidParameter` with what is wrong.
@@ -149,7 +161,7 @@ struct SubscriptionAttributes: Sendable {
         deadLetterQueue =
             if let policy = values["RedrivePolicy"], !policy.isEmpty { try Self.deadLetterQueue(policy) } else { nil }
         deliveryPolicy =
-            if let policy = values["DeliveryPolicy"], !policy.isEmpty { try DeliveryPolicy(policy) } else { nil }
+            if let policy = values["DeliveryPolicy"], !policy.isEmpty { try DeliveryPolicy.Overrides(policy) } else { nil }
     }
 
     func setting(_ name: String, to value: String) throws(AWSError) -> SubscriptionAttributes {

@@ -86,7 +86,9 @@ extension Topics {
                 queue: target.id,
                 messageID: subscription.kind.isHTTP ? notification.messageID : MessageID.make(),
                 visibleAt: now + queue.delay, subscription: content.hole == nil ? nil : subscription.id,
-                group: notification.group, deduplicationID: queue.isFIFO ? notification.deduplicationID : nil,
+                // What groups a FIFO topic tells its FIFO queues alone.
+                group: queue.isFIFO || notification.sequenceNumber == nil ? notification.group : nil,
+                deduplicationID: queue.isFIFO ? notification.deduplicationID : nil,
                 isOrdered: queue.isFIFO)
         }
         let stored = try store.insert(content, copies: copies, sentAt: now, transaction)

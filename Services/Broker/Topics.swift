@@ -169,7 +169,7 @@ extension Topics {
                 throw AWSError.invalidParameter(
                     "Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
             }
-            let existing = topic.subscriptions.first { $0.kind == wanted.kind && $0.endpoint == wanted.endpoint }
+            let existing = topic.subscriptions.first { $0.leads(where: wanted) }
             if var existing, existing.consent.state != .ended {
                 guard existing.attributes.grant(wanted.attributes) else {
                     throw AWSError.invalidParameter(

@@ -99,7 +99,7 @@ public enum PercentEncoding {
         }
     }
 
-    /// The same text, encoded like this. A `%` that begins no escape stands for itself.
+    /// The same text of a query, encoded like this. A `+` is a space; a `%` that begins no escape stands for itself.
     static func normalized(_ bytes: Substring.UTF8View) -> String {
         var decoded: [UInt8] = []
         var rest = bytes
@@ -108,7 +108,7 @@ public enum PercentEncoding {
                 decoded.append(escaped)
                 rest = rest.dropFirst(2)
             } else {
-                decoded.append(byte)
+                decoded.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
             }
         }
         var text: [UInt8] = []

@@ -5,14 +5,14 @@ import Testing
 
 struct DeliveryPolicyTests {
     private func delays(_ json: String) throws -> [Double] {
-        let schedule = try DeliveryPolicy(#"{"healthyRetryPolicy":\#(json)}"#).retry
+        let schedule = try #require(try DeliveryPolicy.Overrides(#"{"healthyRetryPolicy":\#(json)}"#).retry)
         return (1...200).map { schedule.delay(afterAttempts: $0) }.prefix { $0 != nil }
             .map { (Double($0 ?? 0) / 100).rounded() / 10 }
     }
 
     @Test func threeTimesTwentySecondsApartByDefault() throws {
         #expect(try delays("{}") == [20, 20, 20])
-        #expect(try DeliveryPolicy("{}") == .standard)
+        #expect(try DeliveryPolicy.standard.overridden(by: DeliveryPolicy.Overrides("{}")) == .standard)
     }
 
     @Test func fourPhases() throws {
@@ -59,20 +59,22 @@ struct DeliveryPolicyTests {
         #"{"requestPolicy":{"headerContentType":"nonsense"}}"#,
     ])
     func refused(json: String) {
-        #expect(throws: AWSError.self) { try DeliveryPolicy(json) }
+        #expect(throws: AWSError.self) { try DeliveryPolicy.Overrides(json) }
     }
 
     @Test func aSubscriptionOverridesItsTopicUnlessThatForbids() throws {
-        let own = try DeliveryPolicy(
+        let own = try DeliveryPolicy.Overrides(
             #"{"healthyRetryPolicy":{"numRetries":5},"throttlePolicy":{"maxReceivesPerSecond":2},"requestPolicy":{"headerContentType":"application/json"}}"#
         )
         let open = try TopicDeliveryPolicy(#"{"http":{"defaultHealthyRetryPolicy":{"numRetries":7}}}"#)
         let closed = try TopicDeliveryPolicy(
             #"{"http":{"defaultHealthyRetryPolicy":{"numRetries":7},"disableSubscriptionOverrides":true}}"#)
-        #expect(open.effective(own) == own)
+        #expect(open.effective(own) == DeliveryPolicy.standard.overridden(by: own))
         #expect(open.effective(nil).retry.retries == 7)
+        let inPart = try open.effective(DeliveryPolicy.Overrides(#"{"throttlePolicy":{"maxReceivesPerSecond":2}}"#))
+        #expect(inPart.retry.retries == 7 && inPart.maxReceivesPerSecond == 2)
         #expect(closed.effective(own).retry.retries == 7)
-        #expect(try DeliveryPolicy(own.json) == own)
+        #expect(try DeliveryPolicy.Overrides(open.effective(own).json) == own)
         #expect(try TopicDeliveryPolicy(closed.json) == closed)
         #expect(
             TopicDeliveryPolicy.standard.json

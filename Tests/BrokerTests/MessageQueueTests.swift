@@ -52,6 +52,27 @@ struct MessageQueueTests {
         }
     }
 
+    @Test("Of a standard queue 120,000 messages can be in flight, and a receiver who doesn't wait is told so")
+    func inFlightLimit() async throws {
+        try await withQueues(TemporaryFolder(), clock: ManualClock()) { queues, _ in
+            try await queues.create("work", attributes: QueueAttributes(), tags: [:])
+            let queue = try queues.get("work")
+            for _ in 0..<2001 { _ = try await queue.send((0..<60).map { outgoing("\($0)") }) }
+            var received: [QueueState.Delivery] = []
+            while received.count < 120_000 {
+                let more = try await queue.receive(maximum: 10, visibility: 30_000, wait: 0)
+                try #require(!more.isEmpty)
+                received += more
+            }
+            await #expect { try await queue.receive(maximum: 10, visibility: 30_000, wait: 0) } throws: {
+                ($0 as? AWSError)?.code == "OverLimit"
+            }
+            try await queue.delete(received.prefix(3).map { handle($0) })
+            let rest = try await queue.receive(maximum: 10, visibility: 30_000, wait: 0)
+            #expect(rest.count == 3, "there is room for so many")
+        }
+    }
+
     @Test func aMessageIsVisibleAgainThoughItsReceiverLeavesBeforeTheAnswer() async throws {
         try await withQueues(TemporaryFolder(), clock: ManualClock()) { queues, _ in
             try await queues.create("work", attributes: QueueAttributes(), tags: [:])

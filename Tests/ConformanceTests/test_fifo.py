@@ -216,11 +216,35 @@ def test_from_a_fifo_topic(sns, make_topic, fifo, subscribe, receive):
     assert [message["Attributes"]["MessageDeduplicationId"] for message in got] == ["0", "1", "2"]
 
 
-def test_a_fifo_topic_may_feed_a_standard_queue(sns, make_topic, queue, subscribe, bodies):
+def test_an_envelope_of_a_fifo_topic_has_no_signature(sns, make_topic, fifo, subscribe, bodies):
+    topic = make_topic(fifo=True)
+    subscribe(topic, fifo, raw=False)
+    sent = sns.publish(TopicArn=topic, Message="a", MessageGroupId="g", MessageDeduplicationId="d")
+    [body] = bodies(fifo)
+    envelope = json.loads(body)
+    names = ["Type", "MessageId", "SequenceNumber", "TopicArn", "Message", "Timestamp", "UnsubscribeURL"]
+    assert list(envelope) == names
+    assert envelope["SequenceNumber"] == sent["SequenceNumber"]
+
+
+def test_what_a_fifo_subscription_has_for_dead_letters(sns, make_topic, make_queue, fifo, subscribe, arn, fails):
+    topic = make_topic(fifo=True)
+    standard = json.dumps({"deadLetterTargetArn": arn(make_queue())})
+    with fails("InvalidParameter"):
+        subscribe(topic, fifo, RedrivePolicy=standard)
+    subscription = subscribe(topic, fifo, RedrivePolicy=json.dumps({"deadLetterTargetArn": arn(make_queue(fifo=True))}))
+    with fails("InvalidParameter"):
+        sns.set_subscription_attributes(
+            SubscriptionArn=subscription, AttributeName="RedrivePolicy", AttributeValue=standard
+        )
+
+
+def test_a_fifo_topic_may_feed_a_standard_queue(sns, make_topic, queue, subscribe, receive):
     topic = make_topic(fifo=True)
     subscribe(topic, queue)
     sns.publish(TopicArn=topic, Message="a", MessageGroupId="g", MessageDeduplicationId="d")
-    assert bodies(queue) == ["a"]
+    [message] = receive(queue, MessageSystemAttributeNames=["All"])
+    assert message["Body"] == "a" and "MessageGroupId" not in message["Attributes"]
 
 
 def test_a_standard_topic_feeds_no_fifo_queue(sns, topic, fifo, arn, fails):

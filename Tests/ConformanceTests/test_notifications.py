@@ -229,6 +229,17 @@ def test_retry_after_a_pause(sns, topic, receiver, confirmed):
     assert 0.7 < time.monotonic() - start < 5
 
 
+def test_a_subscription_overrides_its_topic_in_part(sns, topic, receiver, confirmed):
+    policy = {"http": {"defaultRequestPolicy": {"headerContentType": "application/json"}}}
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(policy))
+    confirmed(DeliveryPolicy=delivery_policy(2))
+    receiver.answers.put(500)
+    sns.publish(TopicArn=topic, Message="{}")
+    for _ in range(2):
+        _, headers, _ = receiver.next()
+        assert headers["content-type"] == "application/json"
+
+
 def test_dead_letters(sns, topic, queue, arn, receiver, confirmed, receive):
     confirmed(
         RawMessageDelivery="true",

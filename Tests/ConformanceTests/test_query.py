@@ -21,10 +21,12 @@ SNS = "{http://sns.amazonaws.com/doc/2010-03-31/}"
 
 @pytest.fixture
 def post(broker):
-    def post(body, headers, path="/", service="sqs"):
-        request = AWSRequest(method="POST", url=broker.url + path, data=body, headers=headers)
+    def post(body, headers, path="/", service="sqs", method="POST", written=None):
+        """`written` is how the path is sent, if not as it is signed."""
+        request = AWSRequest(method=method, url=broker.url + path, data=body, headers=headers)
         botocore.auth.SigV4Auth(Credentials(broker.key_id, broker.secret), service, REGION).add_auth(request)
-        real = urllib.request.Request(broker.url + path, data=body.encode(), headers=dict(request.headers))
+        data = body.encode() if method == "POST" else None
+        real = urllib.request.Request(broker.url + (written or path), data=data, headers=dict(request.headers))
         try:
             with urllib.request.urlopen(real, timeout=10) as answer:
                 return answer.status, answer.headers, answer.read().decode()
@@ -123,6 +125,25 @@ def test_messages(query, queue):
     [handle] = values(root, "ReceiptHandle")
     assert query("ChangeMessageVisibility", QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=60)[0] == 200
     assert query("DeleteMessage", QueueUrl=queue, ReceiptHandle=handle)[0] == 200
+
+
+def test_a_request_in_the_address(post, queue, bodies):
+    """The oldest clients send no form: all is in the queue's own address."""
+    parameters = urllib.parse.urlencode({"Action": "SendMessage", "Version": "2012-11-05", "MessageBody": "hello"})
+    path = f"/{queue.split('/', 3)[3]}?{parameters}"
+    status, _, answer = post("", {}, path, method="GET")
+    assert status == 200 and "SendMessageResult" in answer
+    assert bodies(queue) == ["hello"]
+
+
+def test_a_form_in_the_address(post, sns, topic, queue, subscribe, bodies):
+    subscribe(topic, queue)
+    form = {"Action": "Publish", "TopicArn": topic, "Message": "hello world"}
+    path = f"/?{urllib.parse.urlencode(form, quote_via=urllib.parse.quote)}"
+    # The same with a + for the space.
+    status, _, answer = post("", {}, path, service="sns", written=f"/?{urllib.parse.urlencode(form)}")
+    assert status == 200 and "PublishResult" in answer
+    assert bodies(queue) == ["hello world"]
 
 
 def test_batches(query, queue):

@@ -248,9 +248,12 @@ def test_set_attributes_one_by_one(queue, sqs, attributes):
     assert attributes(queue, "VisibilityTimeout", "DelaySeconds") == {"VisibilityTimeout": "7", "DelaySeconds": "3"}
 
 
-def test_policy_is_kept(queue, sqs, attributes):
+def test_policy_is_kept(queue, sqs, attributes, fails):
     policy = '{"Version":"2012-10-17","Statement":[]}'
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    assert attributes(queue, "Policy") == {"Policy": policy}
+    with fails("InvalidAttributeValue"):
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": "[]"})
     assert attributes(queue, "Policy") == {"Policy": policy}
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": ""})
     assert attributes(queue, "Policy") == {}

@@ -107,6 +107,18 @@ def test_subscribe(sns, topic, queue, arn, subscribe):
     assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["SubscriptionsConfirmed"] == "1"
 
 
+def test_a_queue_is_subscribed_once_from_whatever_region(broker, sns, topic, queue, arn, subscribe, bodies):
+    subscribe(topic, queue)
+    elsewhere = broker.client("sns", region="ap-south-1")
+    endpoint = arn(queue).replace(REGION, "ap-south-1")
+    again = elsewhere.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)["SubscriptionArn"]
+    assert len(sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]) == 1
+    sns.publish(TopicArn=topic, Message="once")
+    assert bodies(queue) == ["once"]
+    elsewhere.unsubscribe(SubscriptionArn=again)
+    assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
+
+
 def test_unsubscribe(sns, topic, queue, subscribe, bodies, fails):
     subscription = subscribe(topic, queue)
     for _ in range(2):
@@ -213,6 +225,27 @@ def test_fan_out(sns, topic, make_queue, subscribe, receive):
         # Committed before the publish was answered, so that nobody has to wait.
         [message] = receive(queue, MessageAttributeNames=["All"])
         assert message["Body"] == "hello" and message["MessageAttributes"] == attributes
+
+
+def test_the_trace_of_a_request_goes_with_its_message(sns, sqs, topic, queue, subscribe, receive):
+    """X-Ray's instrumentation adds a header, and no parameter."""
+    subscribe(topic, queue)
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+    def add(request, **_):
+        request.headers["X-Amzn-Trace-Id"] = trace
+
+    for client, send in [
+        (sns, lambda: sns.publish(TopicArn=topic, Message="a")),
+        (sqs, lambda: sqs.send_message(QueueUrl=queue, MessageBody="a")),
+    ]:
+        client.meta.events.register("before-sign", add)
+        try:
+            send()
+        finally:
+            client.meta.events.unregister("before-sign", add)
+        [message] = receive(queue, delete=True, MessageSystemAttributeNames=["All"])
+        assert message["Attributes"]["AWSTraceHeader"] == trace
 
 
 def test_nobody_listens(sns, topic):
