@@ -132,6 +132,8 @@ extension AWSError {
         invalidParameterValue(
             "Value \(handle) for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.")
     }
+    static let noDeduplicationID = invalidParameterValue(
+        "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
     static func notForThisType(_ value: String, _ parameter: String) -> AWSError {
         invalidParameterValue(
             "Value \(value.prefix(200)) for parameter \(parameter) is invalid. Reason: The request include parameter that is not valid for this queue type."

@@ -131,10 +131,13 @@ extension FilterPolicy {
 // MARK: Looking up values
 
 extension MessageAttribute {
-    /// What filters see of an attribute: a `String.Array` as its items; a binary not at all.
+    /// What filters see of an attribute: a `String.Array` as its items, or as the one value that it is; a binary not at all.
     fileprivate var filterValues: [JSONValue] {
         guard case .text(let text) = value else { return [] }
-        if type == "String.Array" { return (try? JSONValue(parsing: text))?.array ?? [] }
+        if type == "String.Array" {
+            guard let parsed = try? JSONValue(parsing: text) else { return [] }
+            return parsed.array ?? [parsed]
+        }
         if type.prefix(while: { $0 != "." }) == "Number" { return Double(text).map { [.number($0)] } ?? [] }
         return [.string(text)]
     }

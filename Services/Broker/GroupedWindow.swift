@@ -119,6 +119,9 @@ struct GroupedWindow: WaitingMessages {
         contentBytes -= removed?.content?.size ?? 0
     }
 
+    /// Nobody does so in a FIFO queue.
+    mutating func take(_ sequence: Int64) -> QueuedMessage? { nil }
+
     mutating func front() -> QueuedMessage? {
         if let serving, let first = groups[serving]?.waiting.first { return first }
         _ = moveOn()

@@ -71,10 +71,7 @@ extension MessageQueue {
             try await context.store.database.write { try body(queue, $0) }
         } catch {
             context.logger.warning("cannot \(what)", metadata: ["queue": "\(name)", "error": "\(error)"])
-            apply { state, now in
-                state.writeFailed(sequences, now: now)
-                return QueueState.Effects()
-            }
+            apply { $0.writeFailed(sequences, now: $1) }
         }
     }
 }

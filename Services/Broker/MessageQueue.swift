@@ -190,7 +190,8 @@ extension MessageQueue {
     }
 
     private func entitles(_ handle: ReceiptHandle) -> Bool {
-        guarded.withLock { $0.state.entitles(handle.receipt, to: handle.sequence) }
+        let now = context.clock.now()
+        return guarded.withLock { $0.state.entitles(handle.receipt, to: handle.sequence, now: now) }
     }
 
     /// Messages that were received and are in another queue now; committed.
@@ -221,6 +222,7 @@ extension MessageQueue {
             switch outcome {
             case .write(let change):
                 if request.timeout == 0 { changes.atOnce.append(change) } else { changes.later.append(change) }
+            case .unchanged: break
             case .notInFlight: errors[index] = .messageNotInflight
             case .tooLong:
                 errors[index] = .invalidParameterValue(
@@ -261,10 +263,7 @@ extension MessageQueue {
                 }
             }
         } catch {
-            apply { state, now in
-                state.writeFailed(changes.atOnce.map(\.sequence), now: now)
-                return QueueState.Effects()
-            }
+            apply { $0.writeFailed(changes.atOnce.map(\.sequence), now: $1) }
             throw error
         }
     }

@@ -34,8 +34,8 @@ extension QueueState {
 
     /// Whether a receipt still entitles to delete a message of a FIFO queue: its visibility timeout has not ended. One
     /// from before a restart does as long as nobody else has the message.
-    func entitles(_ receipt: UInt64, to sequence: Int64) -> Bool {
-        if let held = inFlight[sequence], held.receipt != 0 { return held.receipt == receipt }
+    func entitles(_ receipt: UInt64, to sequence: Int64, now: Milliseconds) -> Bool {
+        if let held = inFlight[sequence], held.receipt != 0 { return held.receipt == receipt && held.deadline > now }
         let isOfThisRun = receipt &- receiptSeed &- 1 < nextReceipt &- receiptSeed
         return !isOfThisRun
     }

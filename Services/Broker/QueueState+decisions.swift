@@ -42,6 +42,7 @@ extension QueueState {
             window.putBack(message)
         } else {
             held.phase = .leaving
+            returning.insert(sequence)
             changes += 1
             held.change = changes
             inFlight[sequence] = held
@@ -112,9 +113,18 @@ extension QueueState {
             phase: .leaving)
     }
 
-    /// Receivers who did not want to wait were kept for the page alone.
-    mutating func answerImpatient(_ now: Milliseconds, _ effects: inout Effects) {
-        guard !isLoading else { return }
+    /// Whether a message that may be received again waits for that to be on disk.
+    mutating func isReturning() -> Bool {
+        while let sequence = returning.first {
+            if inFlight[sequence]?.phase == .leaving { return true }
+            returning.remove(sequence)
+        }
+        return false
+    }
+
+    /// Receivers who did not want to wait were kept for what was on its way alone.
+    mutating func answerImpatient(_ effects: inout Effects) {
+        guard !isLoading, !isReturning() else { return }
         for (id, waiter) in waiters where waiter.request.wait == 0 {
             waiters[id] = nil
             effects.answers.append(Answer(waiter: id, deliveries: []))

@@ -28,6 +28,9 @@ struct QueueState: Sendable {
     var attempts: [String: Attempt] = [:]
     var timers = Heap<Timer>()
 
+    /// Messages that were on their way back to the queue, and may be still.
+    var returning: Set<Int64> = []
+
     var waiters: [Int: Waiter] = [:]
     var waiterOrder = Deque<Int>()
     let receiptSeed: UInt64
@@ -64,12 +67,13 @@ struct QueueState: Sendable {
         waiterOrder.append(request.waiter)
         serve(now, &effects)
         guard waiters[request.waiter] != nil else { return effects }
-        if request.wait == 0, !isLoading {
+        let isOnItsWay = isLoading || isReturning()
+        if request.wait == 0, !isOnItsWay {
             waiters[request.waiter] = nil
             effects.answers.append(Answer(waiter: request.waiter, deliveries: []))
         } else {
-            // A page that is on its way may hold what a receiver who does not want to wait could have now.
-            waiters[request.waiter]?.deadline = max(deadline, now + (isLoading ? limits.loadPatience : 0))
+            // What is on its way from the disk or to it may be what a receiver who does not want to wait could have now.
+            waiters[request.waiter]?.deadline = max(deadline, now + (isOnItsWay ? limits.patience : 0))
             timers.insert(Timer(at: waiters[request.waiter]?.deadline ?? deadline, owner: .waiter(request.waiter)))
         }
         tidy()
@@ -126,21 +130,36 @@ struct QueueState: Sendable {
             }
         }
         serve(now, &effects)
+        answerImpatient(&effects)
         tidy()
         return effects
     }
 
     /// Checks a change of visibility. With `.write` the shell saves the return and then calls `changed` or, if the
     /// message becomes visible at once, `returned`.
+    ///
+    /// Of a standard queue any receipt will do, as on Amazon, also after its time: a message that waits again is held again,
+    /// if it is in memory.
     mutating func changeVisibility(
         of sequence: Int64, receipt: UInt64, timeout: Milliseconds, now: Milliseconds
     ) -> (VisibilityChange, Effects) {
         let effects = advance(to: now)
+        if !isFIFO, inFlight[sequence] == nil, window.contains(sequence) {
+            if timeout == 0 { return (.unchanged, effects) }
+            if let message = window.take(sequence) {
+                hold(message, receipt: receipt, receivedAt: now, until: now + timeout)
+            }
+        }
         guard var held = inFlight[sequence] else {
             return (window.contains(sequence) ? .notInFlight : .notFound, effects)
         }
-        guard held.receipt == receipt else { return (.notFound, effects) }
-        guard held.phase == .held else { return (.notInFlight, effects) }
+        guard held.receipt == receipt || !isFIFO else { return (.notFound, effects) }
+        if held.phase == .leaving {
+            guard !isFIFO, returning.contains(sequence) else { return (.notInFlight, effects) }
+            if timeout == 0 { return (.unchanged, effects) }
+            // The return that is on its way is no longer the latest.
+            held.phase = .held
+        }
         guard now + timeout <= held.receivedAt + limits.longestVisibility else { return (.tooLong, effects) }
         forgetAttempt(of: held)
         held.attempt = nil
@@ -149,6 +168,7 @@ struct QueueState: Sendable {
         held.change = changes
         if timeout == 0 {
             held.phase = .leaving
+            returning.insert(sequence)
         } else {
             timers.insert(Timer(at: held.deadline, owner: .message(sequence)))
         }
@@ -172,11 +192,13 @@ struct QueueState: Sendable {
         for change in returns {
             guard let held = inFlight[change.sequence], held.phase == .leaving else { continue }
             inFlight[change.sequence] = nil
+            returning.remove(change.sequence)
             var message = held.message
             message.visibleAt = change.visibleAt
             window.putBack(message)
         }
         serve(now, &effects)
+        answerImpatient(&effects)
         return effects
     }
 
@@ -191,12 +213,15 @@ struct QueueState: Sendable {
     }
 
     /// A return, a redrive or an expiry could not be saved: try again a little later.
-    mutating func writeFailed(_ sequences: [Int64], now: Milliseconds) {
+    mutating func writeFailed(_ sequences: [Int64], now: Milliseconds) -> Effects {
+        var effects = Effects()
         for sequence in sequences where inFlight[sequence]?.phase == .leaving {
             inFlight[sequence]?.phase = .held
             inFlight[sequence]?.deadline = now + limits.retryDelay
             timers.insert(Timer(at: now + limits.retryDelay, owner: .message(sequence)))
         }
+        answerImpatient(&effects)
+        return effects
     }
 
     /// The page that was asked for.
@@ -209,7 +234,7 @@ struct QueueState: Sendable {
             hold(message, receipt: 0, receivedAt: now, until: message.visibleAt)
         }
         serve(now, &effects)
-        answerImpatient(now, &effects)
+        answerImpatient(&effects)
         return effects
     }
 
@@ -224,6 +249,7 @@ struct QueueState: Sendable {
         window = Self.window(isFIFO: isFIFO, stored: 0, limits: limits)
         inFlight = [:]
         attempts = [:]
+        returning = []
         isLoading = false
         generation += 1
         tidy()

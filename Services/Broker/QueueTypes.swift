@@ -50,8 +50,8 @@ extension QueueState {
         var longestVisibility: Milliseconds = 43_200_000
         /// How long after a failed write or read to try again.
         var retryDelay: Milliseconds = 1000
-        /// How long a receiver who does not want to wait is kept for a page that is being read.
-        var loadPatience: Milliseconds = 2000
+        /// How long a receiver who does not want to wait is kept for what is on its way from the disk or to it.
+        var patience: Milliseconds = 2000
         /// How long an attempt to receive can be repeated.
         var attemptInterval: Milliseconds = 300_000
 
@@ -148,6 +148,8 @@ extension QueueState {
         case notFound
         case notInFlight
         case tooLong
+        /// It is as it was wanted already.
+        case unchanged
     }
 
     struct Counts: Sendable, Equatable {

@@ -76,14 +76,16 @@ struct QueueWindow: WaitingMessages {
 
     mutating func moveOn() -> Bool { false }
 
+    mutating func take(_ sequence: Int64) -> QueuedMessage? {
+        guard let message = messages.removeValue(forKey: sequence) else { return nil }
+        contentBytes -= message.content?.size ?? 0
+        // Its position stays in the heap until it comes up, or until such positions are the majority.
+        if order.count > 2 * messages.count + 64 { order = Heap(messages.values.map(\.position)) }
+        return message
+    }
+
     mutating func remove(_ sequence: Int64) {
-        if let message = messages.removeValue(forKey: sequence) {
-            contentBytes -= message.content?.size ?? 0
-            // Its position stays in the heap until it comes up, or until such positions are the majority.
-            if order.count > 2 * messages.count + 64 { order = Heap(messages.values.map(\.position)) }
-        } else {
-            beyond = max(0, beyond - 1)
-        }
+        if take(sequence) == nil { beyond = max(0, beyond - 1) }
     }
 
     func counts(now: Milliseconds) -> QueueState.Counts {

@@ -89,7 +89,8 @@ struct Routes: Sendable {
                 body.isEmpty ? try FormParameters(parsing: (request.query ?? "").utf8) : try FormParameters(parsing: body)
             let action = form["Action"] ?? ""
             // The addresses in a notification are there for whoever got it.
-            let version = form["Version"] ?? SNSOperations.version
+            // At a queue's URL it can only be for SQS.
+            let version = form["Version"] ?? (request.path == "/" ? SNSOperations.version : SQSQuery.version)
             let isOpen =
                 isGet && version == SNSOperations.version && Self.openActions.contains(action)
                 && !Gatekeeper.isSigned(request)

@@ -228,15 +228,14 @@ extension SQSOperations {
         let names = asked.contains("All") ? QueueAttributes.settable + QueueAttributes.computed : asked
         let record = queue.record
         let counts = queue.counts()
+        let values = Set(names).sorted().compactMap { name in
+            value(of: name, record, counts, caller).map { (key: name, value: $0) }
+        }
         var json = JSONWriter()
         json.object { json in
-            guard !names.isEmpty else { return }
+            guard !values.isEmpty else { return }
             json.key("Attributes")
-            json.object { json in
-                for name in Set(names).sorted() {
-                    json.member(name, value(of: name, record, counts, caller))
-                }
-            }
+            json.object(values) { $0.member($1, $2) }
         }
         return json
     }

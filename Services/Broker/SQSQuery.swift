@@ -54,6 +54,9 @@ enum SQSQuery {
             } else if let map = maps[name] {
                 let key = map == "Tags" && action == "CreateQueue" ? "tags" : map
                 members[key] = .object(entries(parameter.numbered, of: name))
+            } else if parameter[""] == "", lists.values.contains(name) || name == "Entries" {
+                // So botocore writes a list of nothing.
+                members[name] = .array([])
             } else if let text = parameter[""] {
                 // What isn't a number stays text, and the operation says what is wrong.
                 let number = numbers.contains(name) ? Int(text).map { JSONValue.number(Double($0)) } : nil

@@ -135,7 +135,7 @@ struct AttributeSelection: Sendable {
     /// The chosen message attributes with their digest; `nil` if there are none.
     func choose(from content: MessageContent) -> (json: String, digest: String)? {
         guard let all = content.attributes, let digest = content.attributesDigest, !names.isEmpty else { return nil }
-        if names.contains("All") || names.contains(".*") { return (all, digest) }
+        if !names.isDisjoint(with: ["All", "*", ".*"]) { return (all, digest) }
         let chosen = (try? MessageAttribute.decode(all))?.filter { wantsMessage($0.key) } ?? [:]
         return Digest.md5(of: chosen).map { (MessageAttribute.encode(chosen), $0) }
     }

@@ -41,6 +41,7 @@ extension SQSOperations {
         try BatchRules.check(input.entries.map { $0.id ?? "" })
         let total = input.entries.reduce(0) { $0 + $1.size }
         guard total <= BatchRules.mostBytes else { throw AWSError.batchTooLong(total, limit: BatchRules.mostBytes) }
+        if attributes.isFIFO { for entry in input.entries { try checkIDs(entry, attributes) } }
         var accepted: [(entry: MessageInput, message: MessageQueue.Outgoing)] = []
         var failed: [BatchRules.Failure] = []
         for entry in input.entries {
@@ -93,7 +94,12 @@ extension SQSOperations {
                 "Number of message attributes [\(attributes.count)] exceeds the allowed maximum [10].")
         }
         for (name, attribute) in attributes {
-            if case .text(let text) = attribute.value { try MessageText.check(text, "the attribute '\(name)'") }
+            guard case .text(let text) = attribute.value else { continue }
+            do {
+                try MessageText.check(text, "the attribute '\(name)'")
+            } catch {
+                throw .invalidParameterValue(error.message)
+            }
         }
         if let delay = input.delaySeconds, !(0...900 ~= delay) {
             throw .invalidParameterValue(
@@ -126,6 +132,14 @@ extension SQSOperations {
         return trace
     }
 
+    /// One message without what a FIFO queue needs fails its whole batch, as on Amazon.
+    private func checkIDs(_ input: MessageInput, _ queue: QueueAttributes) throws(AWSError) {
+        guard input.group != nil else {
+            throw .invalidParameterValue("The request must contain the parameter MessageGroupId.")
+        }
+        guard input.deduplicationID != nil || queue.deduplicatesByContent else { throw .noDeduplicationID }
+    }
+
     private func group(_ input: MessageInput, _ queue: QueueAttributes) throws(AWSError) -> String? {
         if let group = input.group {
             try MessageText.checkToken(group, "MessageGroupId")
@@ -143,11 +157,7 @@ extension SQSOperations {
             return id
         }
         guard queue.isFIFO else { return nil }
-        guard queue.deduplicatesByContent else {
-            throw .invalidParameterValue(
-                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
-            )
-        }
+        guard queue.deduplicatesByContent else { throw .noDeduplicationID }
         return Digest.sha256(of: input.body)
     }
 }

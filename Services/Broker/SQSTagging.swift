@@ -35,7 +35,7 @@ extension SQSOperations {
 
     func untagQueue(_ input: UntagInput) async throws -> JSONWriter {
         let name = try queue(input.queueURL).name
-        guard !input.keys.isEmpty else { throw AWSError.missingParameter("TagKeys") }
+        guard !input.keys.isEmpty else { throw AWSError.wrongTagKey }
         try await queues.setTags(name) { tags in
             for key in input.keys { tags[key] = nil }
         }
@@ -57,7 +57,7 @@ extension SQSOperations {
         guard tags.count <= Self.mostTags else { throw Self.tooManyTags(queue) }
         for (key, value) in tags {
             guard 1...128 ~= key.unicodeScalars.count else {
-                throw .invalidParameterValue("Tag keys must be between 1 and 128 characters in length.")
+                throw .wrongTagKey
             }
             guard value.unicodeScalars.count <= 256 else {
                 throw .invalidParameterValue("Tag values must be between 0 and 256 characters in length.")
@@ -69,6 +69,11 @@ extension SQSOperations {
     }
 
     private static func tooManyTags(_ queue: String) -> AWSError {
-        .invalidParameterValue("Too many tags added for queue \(queue): there may be \(mostTags).")
+        .invalidParameterValue("Too many tags added for queue \(queue).")
     }
+}
+
+extension AWSError {
+    fileprivate static let wrongTagKey = invalidParameterValue(
+        "Tag keys must be between 1 and 128 characters in length.")
 }

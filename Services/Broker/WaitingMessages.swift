@@ -22,6 +22,8 @@ protocol WaitingMessages: Sendable {
     /// Forgets a message, wherever it waits.
     mutating func remove(_ sequence: Int64)
     func contains(_ sequence: Int64) -> Bool
+    /// Takes a message of a standard queue out of the middle, if it is in memory.
+    mutating func take(_ sequence: Int64) -> QueuedMessage?
 
     /// What must be read next, if anything.
     mutating func wanted() -> QueueState.PageRequest.Start?

@@ -78,12 +78,10 @@ struct FIFOQueueTests {
                 #"""
                 {\#(queue),"Entries":[
                 {"Id":"1","MessageBody":"y","MessageGroupId":"c","MessageDeduplicationId":"2"},
-                {"Id":"2","MessageBody":"y","MessageGroupId":"c","MessageDeduplicationId":"2"},
-                {"Id":"3","MessageBody":"y","MessageDeduplicationId":"2"}]}
+                {"Id":"2","MessageBody":"y","MessageGroupId":"c","MessageDeduplicationId":"2"}]}
                 """#)
             let successful = batch["Successful"]?.array?.compactMap(\.object) ?? []
             #expect(successful.count == 2 && successful[0]["SequenceNumber"] == successful[1]["SequenceNumber"])
-            #expect(batch["Failed"]?.array?.first?.object?["Code"] == .string("MissingParameter"))
             #expect(try await broker.bodies(of: queue) == ["y"])
         }
     }

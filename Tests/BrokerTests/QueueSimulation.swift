@@ -139,8 +139,10 @@ struct QueueSimulation {
             of: handle.sequence, receipt: handle.receipt, timeout: timeout, now: now)
         follow(effects)
         guard case .write(let saved) = change else { return }
-        #expect(holdings[handle.sequence]?.receipt == handle.receipt)
-        holdings[handle.sequence]?.until = now + timeout
+        if isFIFO { #expect(holdings[handle.sequence]?.receipt == handle.receipt) }
+        // Of a standard queue also one that waits is held again.
+        let holding = Holding(receipt: handle.receipt, until: now, receivedAt: now)
+        holdings[handle.sequence, default: holding].until = now + timeout
         writes.append(.returns([saved], later: timeout > 0))
     }
 
@@ -197,12 +199,12 @@ struct QueueSimulation {
             follow(state.deleted(present, now: now))
         case .returns(let all, let later):
             if fails {
-                if !later { state.writeFailed(all.map(\.sequence), now: now) }
+                if !later { follow(state.writeFailed(all.map(\.sequence), now: now)) }
                 return
             }
             commitReturns(all.filter { state.isCurrent($0) }, later: later)
         case .redrive(let sequences), .expire(let sequences):
-            if fails { return state.writeFailed(sequences, now: now) }
+            if fails { return follow(state.writeFailed(sequences, now: now)) }
             let present = sequences.filter { disk[$0] != nil }
             for sequence in present {
                 if case .redrive = write {
@@ -364,7 +366,7 @@ struct QueueSimulation {
         #expect(state.windowCount <= (isFIFO ? 2 * Self.limits.window + 16 : Self.limits.window))
         #expect(state.inFlight.count <= Self.limits.inFlight + Self.limits.window)
         for (waiter, asked) in waiting where asked.wait > 0 {
-            #expect(asked.deadline + Self.limits.loadPatience >= now, "waiter \(waiter) was forgotten")
+            #expect(asked.deadline + Self.limits.patience >= now, "waiter \(waiter) was forgotten")
         }
         let counts = state.counts(now: now)
         // Every message is counted once, wherever it is. Only writes that are on their way may make a difference.

@@ -186,7 +186,7 @@ struct SQSOperationTests {
         var state = QueueState(settings: QueueState.Settings(), stored: 5, receiptSeed: 0)
         let request = QueueState.ReceiveRequest(waiter: 1, maximum: 1, visibility: 30_000, wait: 0)
         let load = try #require(state.receive(request, now: 1000).load)
-        let later = 1000 + state.limits.loadPatience
+        let later = 1000 + state.limits.patience
         #expect(state.tick(now: later).answers.map(\.deliveries.count) == [0])
         #expect(!state.isDrained(now: later))
         _ = state.loaded(QueueState.Page(), for: load, now: later)

@@ -122,6 +122,17 @@ def test_what_a_message_must_have(unchecked_sqs, fifo, make_queue, fails):
         unchecked_sqs.send_message(QueueUrl=make_queue(), MessageBody="a", MessageDeduplicationId="d")
 
 
+@pytest.mark.parametrize("lacks", ["MessageGroupId", "MessageDeduplicationId"])
+def test_a_batch_in_which_one_lacks_an_id_is_refused(sqs, fifo, bodies, fails, lacks):
+    entries = [
+        {"Id": id, "MessageBody": id, "MessageGroupId": "g", "MessageDeduplicationId": id} for id in ["a", "b", "c"]
+    ]
+    del entries[1][lacks]
+    with fails("InvalidParameterValue"):
+        sqs.send_message_batch(QueueUrl=fifo, Entries=entries)
+    assert bodies(fifo) == []
+
+
 def test_the_queues_delay(make_queue, send, bodies):
     queue = make_queue({"DelaySeconds": "1"}, fifo=True)
     send(queue, "later")

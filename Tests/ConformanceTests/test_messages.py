@@ -74,6 +74,7 @@ def test_digests_of_a_batch(sqs, queue):
         (["text", "number", "absent"], {"text", "number"}),
         (["whole.*"], {"whole.number"}),
         ([".*"], set(ATTRIBUTES)),
+        (["*"], set(ATTRIBUTES)),
         (["All"], set(ATTRIBUTES)),
         (["absent"], set()),
         ([], set()),
@@ -90,6 +91,7 @@ def test_selected_attributes(sqs, queue, receive, asked, expected):
     [
         ("a", {"DataType": "String"}),
         ("a", {"DataType": "String", "StringValue": ""}),
+        ("a", {"DataType": "String", "StringValue": "\x00"}),
         ("a", {"StringValue": "x"}),
         ("a", {"DataType": "Nonsense", "StringValue": "x"}),
         ("a", {"DataType": "Number", "StringValue": "many"}),
@@ -328,6 +330,37 @@ def test_change_visibility_of_what_is_not_in_flight(sqs, queue, receive):
         )
     code = caught.value.response["Error"]["Code"]
     assert code in ("InvalidParameterValue", "AWS.SimpleQueueService.MessageNotInflight")
+
+
+@pytest.mark.parametrize("fifo", [False, True])
+def test_a_message_that_is_hidden_for_no_time_is_there_at_once(sqs, make_queue, receive, fifo):
+    queue = make_queue({"ContentBasedDeduplication": "true"} if fifo else None, fifo=fifo)
+    sqs.send_message(QueueUrl=queue, MessageBody="a", **({"MessageGroupId": "g"} if fifo else {}))
+    for count in range(1, 11):
+        [message] = receive(queue, VisibilityTimeout=0, MessageSystemAttributeNames=["All"])
+        assert message["Attributes"]["ApproximateReceiveCount"] == str(count)
+
+
+def test_a_late_change_of_visibility(sqs, queue, receive, bodies):
+    """As on Amazon, and not as its documentation says: any handle of a message will do, also after its time."""
+    sqs.send_message(QueueUrl=queue, MessageBody="a")
+    [late] = receive(queue, VisibilityTimeout=0)
+
+    def change(timeout):
+        sqs.change_message_visibility(
+            QueueUrl=queue, ReceiptHandle=late["ReceiptHandle"], VisibilityTimeout=timeout
+        )
+
+    change(30)
+    assert bodies(queue) == []
+    change(0)
+    change(0)
+    assert bodies(queue, VisibilityTimeout=30) == ["a"]
+    # Somebody else has it now.
+    change(0)
+    assert bodies(queue, VisibilityTimeout=30) == ["a"]
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=late["ReceiptHandle"])
+    assert bodies(queue) == []
 
 
 def test_change_visibility_batch(sqs, queue, receive):

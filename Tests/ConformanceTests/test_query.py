@@ -128,12 +128,13 @@ def test_messages(query, queue):
 
 
 def test_a_request_in_the_address(post, queue, bodies):
-    """The oldest clients send no form: all is in the queue's own address."""
-    parameters = urllib.parse.urlencode({"Action": "SendMessage", "Version": "2012-11-05", "MessageBody": "hello"})
-    path = f"/{queue.split('/', 3)[3]}?{parameters}"
-    status, _, answer = post("", {}, path, method="GET")
-    assert status == 200 and "SendMessageResult" in answer
-    assert bodies(queue) == ["hello"]
+    """The oldest clients send no form: all is in the queue's own address, and need not say which version they speak."""
+    for parameters in [{"Version": "2012-11-05"}, {}]:
+        query = urllib.parse.urlencode({"Action": "SendMessage", "MessageBody": "hello", **parameters})
+        path = f"/{queue.split('/', 3)[3]}?{query}"
+        status, _, answer = post("", {}, path, method="GET")
+        assert status == 200 and "SendMessageResult" in answer
+        assert bodies(queue) == ["hello"]
 
 
 def test_a_form_in_the_address(post, sns, topic, queue, subscribe, bodies):
@@ -163,6 +164,15 @@ def test_batches(query, queue):
     _, root = query("DeleteMessageBatch", QueueUrl=queue, **entries)
     assert len(root.findall(f".//{SQS}DeleteMessageBatchResultEntry")) == 3
     assert [e.text for e in root.findall(f".//{SQS}BatchResultErrorEntry/{SQS}Id")] == ["4"]
+
+
+def test_lists_of_nothing(query, queue):
+    """As botocore writes them in this protocol."""
+    query("SendMessage", QueueUrl=queue, MessageBody="a")
+    _, root = query("ReceiveMessage", QueueUrl=queue, MessageAttributeNames="", AttributeNames="")
+    assert values(root, "Body") == ["a"]
+    status, root = query("SendMessageBatch", QueueUrl=queue, Entries="")
+    assert (status, values(root, "Code")) == (400, ["AWS.SimpleQueueService.EmptyBatchRequest"])
 
 
 def test_batches_of_visibility(query, sqs, queue, receive):
