@@ -20,7 +20,8 @@ struct DeliveryPolicy: Sendable, Equatable {
 
     func overridden(by overrides: Overrides) -> DeliveryPolicy {
         DeliveryPolicy(
-            retry: overrides.retry ?? retry, maxReceivesPerSecond: overrides.maxReceivesPerSecond ?? maxReceivesPerSecond,
+            retry: overrides.retry ?? retry,
+            maxReceivesPerSecond: overrides.maxReceivesPerSecond ?? maxReceivesPerSecond,
             contentType: overrides.contentType ?? contentType)
     }
 }
@@ -248,7 +249,8 @@ extension DeliveryPolicy.Overrides {
     }
 
     fileprivate init(
-        _ retry: RetrySchedule?, _ throttle: DeliveryPolicy.ThrottleDocument?, _ request: DeliveryPolicy.RequestDocument?
+        _ retry: RetrySchedule?, _ throttle: DeliveryPolicy.ThrottleDocument?,
+        _ request: DeliveryPolicy.RequestDocument?
     ) throws(AWSError) {
         self.init(
             retry: retry, maxReceivesPerSecond: throttle?.maxReceivesPerSecond, contentType: request?.headerContentType)

@@ -46,7 +46,9 @@ struct FormParameters: Sendable {
 
     /// - Throws: `InvalidParameter` if it is missing.
     func required(_ name: String) throws(AWSError) -> String {
-        guard let value = self[name], !value.isEmpty else { throw .invalidParameter("\(name) Reason: no value for required parameter") }
+        guard let value = self[name], !value.isEmpty else {
+            throw .invalidParameter("\(name) Reason: no value for required parameter")
+        }
         return value
     }
 

@@ -85,8 +85,8 @@ struct Routes: Sendable {
         let isGet = request.head.method == .GET
         do {
             let body = try body(of: request)
-            let form: FormParameters =
-                body.isEmpty ? try FormParameters(parsing: (request.query ?? "").utf8) : try FormParameters(parsing: body)
+            let query = (request.query ?? "").utf8
+            let form = body.isEmpty ? try FormParameters(parsing: query) : try FormParameters(parsing: body)
             let action = form["Action"] ?? ""
             // The addresses in a notification are there for whoever got it.
             // At a queue's URL it can only be for SQS.

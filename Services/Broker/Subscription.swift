@@ -160,8 +160,8 @@ struct SubscriptionAttributes: Sendable {
         filter = try Self.filter(values["FilterPolicy"], scope: values["FilterPolicyScope"], isStored: isStored)
         deadLetterQueue =
             if let policy = values["RedrivePolicy"], !policy.isEmpty { try Self.deadLetterQueue(policy) } else { nil }
-        deliveryPolicy =
-            if let policy = values["DeliveryPolicy"], !policy.isEmpty { try DeliveryPolicy.Overrides(policy) } else { nil }
+        let policy = values["DeliveryPolicy"] ?? ""
+        deliveryPolicy = policy.isEmpty ? nil : try DeliveryPolicy.Overrides(policy)
     }
 
     func setting(_ name: String, to value: String) throws(AWSError) -> SubscriptionAttributes {
