@@ -73,8 +73,16 @@ final class Queues: Sendable {
     }
 
     func setAttributes(_ name: String, _ attributes: QueueAttributes) async throws {
+        try await setAttributes(name) { _ in attributes }
+    }
+
+    /// Sets what follows from the attributes that a queue has.
+    func setAttributes(
+        _ name: String, _ change: @escaping @Sendable (QueueAttributes) throws -> QueueAttributes
+    ) async throws {
         try await store.database.write { [store, clock] transaction in
             guard let existing = try store.queue(named: name, transaction) else { throw AWSError.queueDoesNotExist }
+            let attributes = try change(existing.attributes)
             let merged = existing.attributes.merging(attributes)
             try merged.checkTogether()
             try self.checkTarget(of: attributes, source: name, transaction)

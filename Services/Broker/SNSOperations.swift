@@ -9,6 +9,7 @@ struct SNSOperations: Sendable {
     static let namespace = "http://sns.amazonaws.com/doc/2010-03-31/"
 
     static let table: [String: Handler] = [
+        "AddPermission": { operations, form, caller, _ in try await operations.addPermission(form, caller) },
         "ConfirmSubscription": { try await $0.confirmSubscription($1, $2, &$3) },
         "CreateTopic": { try await $0.createTopic($1, $2, &$3) },
         "DeleteTopic": { operations, form, _, _ in try await operations.deleteTopic(form) },
@@ -20,6 +21,7 @@ struct SNSOperations: Sendable {
         "ListTopics": { try $0.listTopics($1, $2, &$3) },
         "Publish": { try await $0.publish($1, $2, &$3) },
         "PublishBatch": { try await $0.publishBatch($1, $2, &$3) },
+        "RemovePermission": { operations, form, caller, _ in try await operations.removePermission(form, caller) },
         "SetSubscriptionAttributes": { operations, form, _, _ in try await operations.setSubscriptionAttributes(form) },
         "SetTopicAttributes": { operations, form, _, _ in try await operations.setTopicAttributes(form) },
         "Subscribe": { try await $0.subscribe($1, $2, &$3) },
@@ -30,7 +32,8 @@ struct SNSOperations: Sendable {
 
     /// The actions whose answer has no element for a result.
     static let withoutResult: Set = [
-        "DeleteTopic", "SetSubscriptionAttributes", "SetTopicAttributes", "Unsubscribe",
+        "AddPermission", "DeleteTopic", "RemovePermission", "SetSubscriptionAttributes", "SetTopicAttributes",
+        "Unsubscribe",
     ]
 
     /// Runs an action and writes the content of its result.

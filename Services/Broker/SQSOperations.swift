@@ -11,6 +11,7 @@ struct SQSOperations: Sendable {
     static let targetPrefix = "AmazonSQS."
 
     static let table: [String: Handler] = [
+        "AddPermission": operation { try await $0.addPermission($1, $2) },
         "CancelMessageMoveTask": operation { sqs, input, _ in try await sqs.cancelMoveTask(input) },
         "ChangeMessageVisibility": operation { sqs, input, _ in try await sqs.changeVisibility(input) },
         "ChangeMessageVisibilityBatch": operation { sqs, input, _ in try await sqs.changeVisibilityBatch(input) },
@@ -26,6 +27,7 @@ struct SQSOperations: Sendable {
         "ListQueues": operation { try $0.listQueues($1, $2) },
         "PurgeQueue": operation { sqs, input, _ in try await sqs.purgeQueue(input) },
         "ReceiveMessage": frequent { try await $0.receiveMessage($1, $2) },
+        "RemovePermission": operation { try await $0.removePermission($1, $2) },
         "SendMessage": frequent { try await $0.sendMessage($1, $2) },
         "SendMessageBatch": frequent { try await $0.sendMessageBatch($1, $2) },
         "SetQueueAttributes": operation { sqs, input, _ in try await sqs.setQueueAttributes(input) },

@@ -32,7 +32,8 @@ enum SQSQuery {
 
     /// Lists that the form spells as `Name.1`, `Name.2`.
     private static let lists = [
-        "AttributeName": "AttributeNames", "MessageAttributeName": "MessageAttributeNames",
+        "ActionName": "Actions", "AttributeName": "AttributeNames", "AWSAccountId": "AWSAccountIds",
+        "MessageAttributeName": "MessageAttributeNames",
         "MessageSystemAttributeName": "MessageSystemAttributeNames", "TagKey": "TagKeys",
     ]
     /// Maps that the form spells as `Name.1.Name=…&Name.1.Value=…`.
@@ -128,27 +129,4 @@ enum SQSQuery {
         case .null, .array, .object: ""
         }
     }
-}
-
-extension JSONWriter {
-    /// Writes any value.
-    fileprivate mutating func value(_ value: JSONValue) {
-        switch value {
-        case .string(let text): string(text)
-        case .number(let number): raw(number.decimal)
-        case .bool(let isTrue): raw(isTrue ? "true" : "false")
-        case .null: raw("null")
-        case .array(let items): array(items) { $0.value($1) }
-        case .object(let members):
-            object(members.sorted { $0.key < $1.key }) { json, name, member in
-                json.key(name)
-                json.value(member)
-            }
-        }
-    }
-}
-
-extension Double {
-    /// Without a fraction, if it is a number that has none.
-    fileprivate var decimal: String { Int64(exactly: self).map { String($0) } ?? "\(self)" }
 }

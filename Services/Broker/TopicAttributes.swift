@@ -106,7 +106,7 @@ struct TopicAttributes: Sendable {
     }
 
     /// Who owns the topic may do everything with it. It is shown and not enforced: who may come in may do all.
-    private static func standardPolicy(arn: String, owner: String) -> String {
+    static func standardPolicy(arn: String, owner: String) -> String {
         let actions = [
             "GetTopicAttributes", "SetTopicAttributes", "AddPermission", "RemovePermission", "DeleteTopic", "Subscribe",
             "ListSubscriptionsByTopic", "Publish",

@@ -109,8 +109,15 @@ extension Topics {
     }
 
     func setAttribute(_ attribute: String, _ value: String, of name: String) async throws {
+        try await setAttribute(attribute, of: name) { _ in value }
+    }
+
+    /// Sets an attribute to what follows from those that a topic has.
+    func setAttribute(
+        _ attribute: String, of name: String, _ value: @escaping @Sendable (TopicAttributes) throws -> String
+    ) async throws {
         try await change(name, orThrow: .noTopic) { topic in
-            topic.attributes = try topic.attributes.setting(attribute, to: value)
+            topic.attributes = try topic.attributes.setting(attribute, to: value(topic.attributes))
         }
     }
 

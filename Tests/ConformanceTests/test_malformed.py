@@ -147,6 +147,7 @@ PLACES = [
     ("list", "ReceiveMessage", b'{QUEUE,"AttributeNames":HERE}'),
     ("list", "GetQueueAttributes", b'{QUEUE,"AttributeNames":HERE}'),
     ("list", "UntagQueue", b'{QUEUE,"TagKeys":HERE}'),
+    ("list", "AddPermission", b'{QUEUE,"Label":"a","Actions":["*"],"AWSAccountIds":HERE}'),
     ("map", "SendMessage", b'{QUEUE,"MessageBody":"a","MessageAttributes":HERE}'),
     ("map", "CreateQueue", b'{"QueueName":"new","Attributes":HERE}'),
     ("map", "SetQueueAttributes", b'{QUEUE,"Attributes":HERE}'),

@@ -1,5 +1,6 @@
 """Queues: their lives, their attributes and their tags."""
 
+import json
 import time
 import urllib.request
 
@@ -257,6 +258,48 @@ def test_policy_is_kept(queue, sqs, attributes, fails):
     assert attributes(queue, "Policy") == {"Policy": policy}
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": ""})
     assert "Attributes" not in sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy"])
+
+
+def test_permissions(queue, sqs, attributes, arn, fails):
+    def allow(label, accounts, actions):
+        sqs.add_permission(QueueUrl=queue, Label=label, AWSAccountIds=accounts, Actions=actions)
+
+    def policy():
+        return json.loads(attributes(queue, "Policy")["Policy"])
+
+    allow("one", ["111111111111"], ["*"])
+    allow("two", ["111111111111", "222222222222"], ["SendMessage", "GetQueueUrl"])
+    one = {
+        "Sid": "one",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111111111111:root"},
+        "Action": "SQS:*",
+        "Resource": arn(queue),
+    }
+    two = {
+        "Sid": "two",
+        "Effect": "Allow",
+        "Principal": {"AWS": ["arn:aws:iam::111111111111:root", "arn:aws:iam::222222222222:root"]},
+        "Action": ["SQS:SendMessage", "SQS:GetQueueUrl"],
+        "Resource": arn(queue),
+    }
+    assert policy()["Version"] == "2008-10-17" and policy()["Statement"] == [one, two]
+    for arguments in [
+        ("one", ["1"], ["SendMessage"]),
+        ("white space", ["1"], ["SendMessage"]),
+        ("three", [], ["SendMessage"]),
+        ("three", ["1"], ["DeleteQueue"]),
+    ]:
+        with fails("InvalidParameterValue"):
+            allow(*arguments)
+    with fails("OverLimit", 403):
+        allow("three", ["1"], ["SendMessage"] * 8)
+    sqs.remove_permission(QueueUrl=queue, Label="one")
+    assert policy()["Statement"] == [two]
+    with fails("InvalidParameterValue"):
+        sqs.remove_permission(QueueUrl=queue, Label="one")
+    sqs.remove_permission(QueueUrl=queue, Label="two")
+    assert attributes(queue, "Policy") == {}
 
 
 def test_encryption_is_kept(make_queue, sqs, attributes, fails):

@@ -195,6 +195,34 @@ def test_bad_arns(unchecked_sns, fails, arn):
         unchecked_sns.publish(TopicArn=arn, Message="a")
 
 
+def test_permissions(sns, topic, fails):
+    def allow(label, actions, topic=topic):
+        sns.add_permission(TopicArn=topic, Label=label, AWSAccountId=["111111111111"], ActionName=actions)
+
+    def statements():
+        return json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])["Statement"]
+
+    [default] = statements()
+    allow("one", ["Publish"])
+    one = {
+        "Sid": "one",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111111111111:root"},
+        "Action": "SNS:Publish",
+        "Resource": topic,
+    }
+    assert statements() == [default, one]
+    with fails("InvalidParameter"):
+        allow("one", ["Publish"])
+    with fails("InvalidParameter"):
+        allow("two", ["MakeCoffee"])
+    with fails("NotFound", 404):
+        allow("two", ["Publish"], NOT_THERE)
+    for label in ["one", "never there"]:
+        sns.remove_permission(TopicArn=topic, Label=label)
+    assert statements() == [default]
+
+
 def test_tags(sns, make_topic, fails):
     topic = make_topic(Tags=[{"Key": "team", "Value": "blue"}])
 
