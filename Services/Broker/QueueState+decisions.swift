@@ -122,13 +122,13 @@ extension QueueState {
         return false
     }
 
-    /// Receivers who did not want to wait were kept for what was on its way alone.
+    /// Answers those who do not want to wait, once nothing is on its way.
     mutating func answerImpatient(_ effects: inout Effects) {
-        guard !isLoading, !isReturning() else { return }
-        for (id, waiter) in waiters where waiter.request.wait == 0 {
-            waiters[id] = nil
+        guard !impatient.isEmpty, !isLoading, !isReturning() else { return }
+        for id in impatient where waiters.removeValue(forKey: id) != nil {
             effects.answers.append(Answer(waiter: id, deliveries: []))
         }
+        impatient = []
     }
 
     private mutating func refill(_ effects: inout Effects) {

@@ -33,6 +33,8 @@ struct QueueState: Sendable {
 
     var waiters: [Int: Waiter] = [:]
     var waiterOrder = Deque<Int>()
+    /// Those who do not want to wait, and were kept for what was on its way alone.
+    var impatient: Set<Int> = []
     let receiptSeed: UInt64
     var nextReceipt: UInt64
     var changes = 0
@@ -73,6 +75,7 @@ struct QueueState: Sendable {
             effects.answers.append(Answer(waiter: request.waiter, deliveries: []))
         } else {
             // What is on its way from the disk or to it may be what a receiver who does not want to wait could have now.
+            if request.wait == 0 { impatient.insert(request.waiter) }
             waiters[request.waiter]?.deadline = max(deadline, now + (isOnItsWay ? limits.patience : 0))
             timers.insert(Timer(at: waiters[request.waiter]?.deadline ?? deadline, owner: .waiter(request.waiter)))
         }

@@ -376,6 +376,8 @@ struct QueueSimulation {
     /// Lets everything that is on its way arrive.
     mutating func settle() {
         while !writes.isEmpty { commit(writes.removeFirst(), fails: false) }
+        let impatient = waiting.values.count { $0.wait == 0 }
+        #expect(state.isLoading || impatient == 0, "\(impatient) who did not want to wait still do")
     }
 
     /// What the model says can be had now; of a FIFO queue, the first messages of groups that nobody has any of.
