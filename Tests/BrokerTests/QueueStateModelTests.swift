@@ -18,6 +18,7 @@ struct QueueStateModelTests {
         var simulation = QueueSimulation(seed: seed, isFIFO: isFIFO)
         for index in 0..<4000 {
             simulation.step()
+            if index % 41 == 0 { simulation.settle() }
             if index % 97 == 0 { expectCompleteness(&simulation, seed) }
         }
         drain(&simulation, seed)
