@@ -109,14 +109,14 @@ extension BrokerStore {
     static func owner(topic: String) -> String { "topic \(topic)" }
 
     /// The message that had this deduplication id in the last five minutes.
-    /// - Parameter scope: the group, or nothing if ids count for the whole queue.
+    /// - Parameter scope: the group, or nothing if ids count for the whole queue. What was sent while they did still counts.
     func original(
         of deduplicationID: String, owner: String, scope: String, now: Milliseconds, _ transaction: any Transaction
     ) throws -> Sent? {
         try transaction.row(
             """
             SELECT message_id, sequence FROM deduplications
-            WHERE owner = \(owner) AND scope = \(scope) AND deduplication_id = \(deduplicationID)
+            WHERE owner = \(owner) AND scope IN (\(scope), '') AND deduplication_id = \(deduplicationID)
             AND sent_at_ms > \(now - Self.deduplicationInterval)
             """
         ).map { Sent(messageID: try $0.get("message_id"), sequence: try $0.get("sequence")) }

@@ -86,6 +86,18 @@ struct FIFOQueueTests {
         }
     }
 
+    @Test func whatWasSentCountsAlsoWhenTheScopeOfDeduplicationChanges() async throws {
+        try await BrokerFixture.run(folder: TemporaryFolder()) { broker in
+            let queue = try await broker.queue("work.fifo", #"{"FifoQueue":"true"}"#)
+            let id = #","MessageDeduplicationId":"1""#
+            _ = try await send("x", "a", to: queue, broker, id)
+            _ = try await broker.sqs(
+                "SetQueueAttributes", #"{\#(queue),"Attributes":{"DeduplicationScope":"messageGroup"}}"#)
+            for group in ["a", "b"] { _ = try await send("x", group, to: queue, broker, id) }
+            #expect(try await broker.bodies(of: queue) == ["x"])
+        }
+    }
+
     @Test func anAttemptToReceiveCanBeRepeated() async throws {
         let clock = ManualClock()
         try await BrokerFixture.run(folder: TemporaryFolder(), clock: clock) { broker in
