@@ -3,6 +3,9 @@
 struct AccessPolicy {
     private var document: [String: JSONValue]
 
+    /// In bytes, as on Amazon.
+    static let largest = 30_720
+
     /// - Parameters:
     ///   - json: as it was set; `nil` for one that allows nothing yet.
     ///   - id: of a new one.

@@ -38,7 +38,7 @@ final class MessageContent: Sendable {
     }
 
     /// What it takes in memory, roughly.
-    var size: Int { body.utf8.count + (attributes?.utf8.count ?? 0) + 128 }
+    var size: Int { body.utf8.count + (attributes?.utf8.count ?? 0) + (traceHeader?.utf8.count ?? 0) + 128 }
 
     /// Body and digest as one receiver gets them.
     func rendered(for subscription: String?) -> (body: String, digest: String) {

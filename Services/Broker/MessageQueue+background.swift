@@ -5,27 +5,32 @@ import Persistence
 extension MessageQueue {
     func perform(_ effects: QueueState.Effects) async {
         if !effects.returns.isEmpty {
-            await attempt("save messages that are visible again", effects.returns.map(\.sequence)) {
-                queue, transaction in
+            await attempt("save messages that are visible again") { queue, transaction in
                 let returns = self.current(effects.returns)
                 try self.context.store.save(
                     returns, queue: queue.id, isOrdered: queue.attributes.isFIFO, transaction)
                 transaction.onCommit { self.apply { $0.returned(returns, now: $1) } }
+            } failed: {
+                $0.returnsFailed(effects.returns, now: $1)
             }
         }
         if !effects.expired.isEmpty {
-            await attempt("delete expired messages", effects.expired) { queue, transaction in
+            await attempt("delete expired messages") { queue, transaction in
                 try self.context.store.delete(
                     effects.expired.map { BrokerStore.Doomed(sequence: $0) }, queue: queue.id, transaction)
                 transaction.onCommit {
                     self.metrics.expired.increment(by: effects.expired.count)
                     self.apply { $0.left(effects.expired, now: $1) }
                 }
+            } failed: {
+                $0.writeFailed(effects.expired, now: $1)
             }
         }
         if !effects.redriven.isEmpty {
-            await attempt("move messages to the dead-letter queue", effects.redriven) { queue, transaction in
+            await attempt("move messages to the dead-letter queue") { queue, transaction in
                 try self.redrive(effects.redriven, queue, transaction)
+            } failed: {
+                $0.writeFailed(effects.redriven, now: $1)
             }
         }
         if let request = effects.load { await load(request) }
@@ -63,15 +68,15 @@ extension MessageQueue {
     }
 
     private func attempt(
-        _ what: String, _ sequences: [Int64],
-        _ body: @escaping @Sendable (Record, any Transaction) throws -> Void
+        _ what: String, _ body: @escaping @Sendable (Record, any Transaction) throws -> Void,
+        failed: (inout QueueState, Milliseconds) -> QueueState.Effects
     ) async {
         let queue = record
         do {
             try await context.store.database.write { try body(queue, $0) }
         } catch {
             context.logger.warning("cannot \(what)", metadata: ["queue": "\(name)", "error": "\(error)"])
-            apply { $0.writeFailed(sequences, now: $1) }
+            apply(failed)
         }
     }
 }

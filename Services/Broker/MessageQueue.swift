@@ -215,7 +215,8 @@ extension MessageQueue {
             var outcome = QueueState.VisibilityChange.notFound
             apply { state, now in
                 let (change, effects) = state.changeVisibility(
-                    of: request.handle.sequence, receipt: request.handle.receipt, timeout: request.timeout, now: now)
+                    of: request.handle.sequence, messageID: request.handle.messageID, receipt: request.handle.receipt,
+                    timeout: request.timeout, now: now)
                 outcome = change
                 return effects
             }
@@ -263,7 +264,7 @@ extension MessageQueue {
                 }
             }
         } catch {
-            apply { $0.writeFailed(changes.atOnce.map(\.sequence), now: $1) }
+            apply { $0.returnsFailed(changes.atOnce, now: $1) }
             throw error
         }
     }

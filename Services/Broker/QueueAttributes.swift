@@ -44,8 +44,9 @@ struct QueueAttributes: Sendable, Equatable {
             } else if Self.texts.contains(name) {
                 if name == "RedrivePolicy", !value.isEmpty { _ = try RedrivePolicy(value) }
                 if name == "RedriveAllowPolicy", !value.isEmpty { _ = try RedriveAllowPolicy(value) }
-                if name == "Policy", !value.isEmpty, (try? JSONValue(parsing: value))?.object == nil {
-                    throw .invalidAttributeValue(name)
+                if name == "Policy", !value.isEmpty {
+                    guard value.utf8.count <= AccessPolicy.largest, (try? JSONValue(parsing: value))?.object != nil
+                    else { throw .invalidAttributeValue(name) }
                 }
                 self.values[name] = value
             } else if let choices = Self.choices[name] ?? (isFIFO ? Self.fifoChoices[name] : nil) {

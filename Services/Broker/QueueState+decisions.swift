@@ -9,7 +9,7 @@ extension QueueState {
             guard stands(timer) else { continue }
             switch timer.owner {
             case .waiter(let id):
-                waiters[id] = nil
+                remove(waiter: id)
                 effects.answers.append(Answer(waiter: id, deliveries: []))
             case .message(let sequence):
                 release(sequence, now, &effects)
@@ -54,7 +54,7 @@ extension QueueState {
         while let waiter = firstWaiter() {
             let deliveries = take(waiter.request, now, &effects)
             if deliveries.isEmpty { break }
-            waiters[waiter.request.waiter] = nil
+            remove(waiter: waiter.request.waiter)
             effects.answers.append(Answer(waiter: waiter.request.waiter, deliveries: deliveries))
         }
         refill(&effects)
@@ -113,22 +113,21 @@ extension QueueState {
             phase: .leaving)
     }
 
-    /// Whether a message that may be received again waits for that to be on disk.
-    mutating func isReturning() -> Bool {
-        while let sequence = returning.first {
-            if inFlight[sequence]?.phase == .leaving { return true }
-            returning.remove(sequence)
-        }
-        return false
-    }
-
-    /// Answers those who do not want to wait, once nothing is on its way.
+    /// Answers those who do not want to wait, if nothing is on its way from the disk or to it that they could have now.
     mutating func answerImpatient(_ effects: inout Effects) {
-        guard !impatient.isEmpty, !isLoading, !isReturning() else { return }
-        for id in impatient where waiters.removeValue(forKey: id) != nil {
+        guard !isLoading, returning.isEmpty else { return }
+        for id in impatient {
+            waiters[id] = nil
             effects.answers.append(Answer(waiter: id, deliveries: []))
         }
         impatient = []
+    }
+
+    /// - Returns: whether it was there.
+    @discardableResult
+    mutating func remove(waiter id: Int) -> Bool {
+        impatient.remove(id)
+        return waiters.removeValue(forKey: id) != nil
     }
 
     private mutating func refill(_ effects: inout Effects) {

@@ -28,12 +28,12 @@ struct QueueState: Sendable {
     var attempts: [String: Attempt] = [:]
     var timers = Heap<Timer>()
 
-    /// Messages that were on their way back to the queue, and may be still.
+    /// Those in flight that are on their way back to the queue: that is not on disk yet.
     var returning: Set<Int64> = []
 
     var waiters: [Int: Waiter] = [:]
     var waiterOrder = Deque<Int>()
-    /// Those who do not want to wait, and were kept for what was on its way alone.
+    /// The waiters who do not want to wait, and are kept for what is on its way alone.
     var impatient: Set<Int> = []
     let receiptSeed: UInt64
     var nextReceipt: UInt64
@@ -64,21 +64,18 @@ struct QueueState: Sendable {
             effects.answers.append(Answer(waiter: request.waiter, deliveries: deliveries))
             return effects
         }
-        let deadline = now + request.wait
-        waiters[request.waiter] = Waiter(request: request, deadline: deadline)
+        waiters[request.waiter] = Waiter(request: request, deadline: now + request.wait)
         waiterOrder.append(request.waiter)
         serve(now, &effects)
-        guard waiters[request.waiter] != nil else { return effects }
-        let isOnItsWay = isLoading || isReturning()
-        if request.wait == 0, !isOnItsWay {
-            waiters[request.waiter] = nil
-            effects.answers.append(Answer(waiter: request.waiter, deliveries: []))
-        } else {
-            // What is on its way from the disk or to it may be what a receiver who does not want to wait could have now.
-            if request.wait == 0 { impatient.insert(request.waiter) }
-            waiters[request.waiter]?.deadline = max(deadline, now + (isOnItsWay ? limits.patience : 0))
-            timers.insert(Timer(at: waiters[request.waiter]?.deadline ?? deadline, owner: .waiter(request.waiter)))
+        guard var waiter = waiters[request.waiter] else { return effects }
+        if request.wait == 0 {
+            impatient.insert(request.waiter)
+            answerImpatient(&effects)
+            guard waiters[request.waiter] != nil else { return effects }
+            waiter.deadline = now + limits.patience
+            waiters[request.waiter] = waiter
         }
+        timers.insert(Timer(at: waiter.deadline, owner: .waiter(request.waiter)))
         tidy()
         return effects
     }
@@ -86,7 +83,7 @@ struct QueueState: Sendable {
     /// Forgets a receiver who has gone. What was delivered to it before must be given back.
     mutating func cancel(waiter: Int) -> Effects {
         var effects = Effects()
-        if waiters.removeValue(forKey: waiter) != nil {
+        if remove(waiter: waiter) {
             effects.answers.append(Answer(waiter: waiter, deliveries: []))
         }
         tidy()
@@ -127,6 +124,7 @@ struct QueueState: Sendable {
         for sequence in sequences {
             if let held = inFlight.removeValue(forKey: sequence) {
                 forgetAttempt(of: held)
+                returning.remove(sequence)
                 window.release(held.message)
             } else {
                 window.remove(sequence)
@@ -141,28 +139,27 @@ struct QueueState: Sendable {
     /// Checks a change of visibility. With `.write` the shell saves the return and then calls `changed` or, if the
     /// message becomes visible at once, `returned`.
     ///
-    /// Of a standard queue any receipt will do, as on Amazon, also after its time: a message that waits again is held again,
-    /// if it is in memory.
+    /// Of a standard queue any receipt of a message will do, as on Amazon, also after its time: one that waits again is held
+    /// again, if it is in memory.
     mutating func changeVisibility(
-        of sequence: Int64, receipt: UInt64, timeout: Milliseconds, now: Milliseconds
+        of sequence: Int64, messageID: String, receipt: UInt64, timeout: Milliseconds, now: Milliseconds
     ) -> (VisibilityChange, Effects) {
         let effects = advance(to: now)
-        if !isFIFO, inFlight[sequence] == nil, window.contains(sequence) {
-            if timeout == 0 { return (.unchanged, effects) }
-            if let message = window.take(sequence) {
-                hold(message, receipt: receipt, receivedAt: now, until: now + timeout)
+        if !isFIFO, inFlight[sequence] == nil, let waiting = window.take(sequence) {
+            guard waiting.messageID == messageID, timeout > 0 || waiting.visibleAt > now else {
+                window.putBack(waiting)
+                return (waiting.messageID == messageID ? .unchanged : .notFound, effects)
             }
+            hold(waiting, receipt: receipt, receivedAt: now, until: now)
         }
         guard var held = inFlight[sequence] else {
             return (window.contains(sequence) ? .notInFlight : .notFound, effects)
         }
-        guard held.receipt == receipt || !isFIFO else { return (.notFound, effects) }
-        if held.phase == .leaving {
-            guard !isFIFO, returning.contains(sequence) else { return (.notInFlight, effects) }
-            if timeout == 0 { return (.unchanged, effects) }
-            // The return that is on its way is no longer the latest.
-            held.phase = .held
+        guard held.message.messageID == messageID, held.receipt == receipt || !isFIFO else {
+            return (.notFound, effects)
         }
+        // A return of a standard queue's message is overtaken by the change.
+        guard held.phase == .held || !isFIFO && returning.contains(sequence) else { return (.notInFlight, effects) }
         guard now + timeout <= held.receivedAt + limits.longestVisibility else { return (.tooLong, effects) }
         forgetAttempt(of: held)
         held.attempt = nil
@@ -173,6 +170,8 @@ struct QueueState: Sendable {
             held.phase = .leaving
             returning.insert(sequence)
         } else {
+            held.phase = .held
+            returning.remove(sequence)
             timers.insert(Timer(at: held.deadline, owner: .message(sequence)))
         }
         inFlight[sequence] = held
@@ -193,7 +192,11 @@ struct QueueState: Sendable {
     mutating func returned(_ returns: [Return], now: Milliseconds) -> Effects {
         var effects = advance(to: now)
         for change in returns {
-            guard let held = inFlight[change.sequence], held.phase == .leaving else { continue }
+            guard let held = inFlight[change.sequence], held.phase == .leaving, held.change == change.number else {
+                // Overtaken since; but the disk has it.
+                inFlight[change.sequence]?.storedVisibleAt = change.visibleAt
+                continue
+            }
             inFlight[change.sequence] = nil
             returning.remove(change.sequence)
             var message = held.message
@@ -209,10 +212,18 @@ struct QueueState: Sendable {
     mutating func left(_ sequences: [Int64], now: Milliseconds) -> Effects {
         var effects = advance(to: now)
         for sequence in sequences {
-            if let held = inFlight.removeValue(forKey: sequence) { window.release(held.message) }
+            guard let held = inFlight.removeValue(forKey: sequence) else { continue }
+            returning.remove(sequence)
+            window.release(held.message)
         }
         serve(now, &effects)
+        answerImpatient(&effects)
         return effects
+    }
+
+    /// Returns could not be saved. Those that were overtaken meanwhile no longer matter.
+    mutating func returnsFailed(_ returns: [Return], now: Milliseconds) -> Effects {
+        writeFailed(returns.filter { isCurrent($0) }.map(\.sequence), now: now)
     }
 
     /// A return, a redrive or an expiry could not be saved: try again a little later.
@@ -220,6 +231,7 @@ struct QueueState: Sendable {
         var effects = Effects()
         for sequence in sequences where inFlight[sequence]?.phase == .leaving {
             inFlight[sequence]?.phase = .held
+            returning.remove(sequence)
             inFlight[sequence]?.deadline = now + limits.retryDelay
             timers.insert(Timer(at: now + limits.retryDelay, owner: .message(sequence)))
         }
@@ -262,6 +274,7 @@ struct QueueState: Sendable {
     mutating func tick(now: Milliseconds) -> Effects {
         var effects = advance(to: now)
         serve(now, &effects)
+        answerImpatient(&effects)
         return effects
     }
 

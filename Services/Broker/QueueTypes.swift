@@ -144,11 +144,11 @@ extension QueueState {
 
     enum VisibilityChange: Sendable, Equatable {
         case write(Return)
-        /// Memory doesn't have it in flight with this receipt; the disk may still have it.
+        /// Memory doesn't have it, or of a FIFO queue not in flight with this receipt; the disk may still have it.
         case notFound
         case notInFlight
         case tooLong
-        /// It is as it was wanted already.
+        /// It waits, as it was wanted to.
         case unchanged
     }
 

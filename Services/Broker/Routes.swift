@@ -20,6 +20,8 @@ struct Routes: Sendable {
     private static let largestBody = 8 << 20
     /// All bodies together, so that those who send large ones, or never end them, don't take all the memory.
     private static let room = 256 << 20
+    /// In bytes; a longer one is none of X-Ray's.
+    private static let longestTraceHeader = 1024
     /// What anybody may ask for who has the token or the subscription's ARN.
     private static let openActions: Set = ["ConfirmSubscription", "Unsubscribe"]
 
@@ -59,6 +61,7 @@ struct Routes: Sendable {
         // The action may stand anywhere in a form; clients put it first.
         let beginnings = ["Action=Publish", "Action=SendMessage"]
         guard case .whole(let body) = request.body else { return false }
+        if body.readableBytes == 0 { return beginnings.contains { request.query?.hasPrefix($0) == true } }
         return beginnings.contains { body.readableBytesView.starts(with: $0.utf8) }
     }
 
@@ -144,7 +147,9 @@ struct Routes: Sendable {
         return Caller(
             region: region ?? "us-east-1", baseURL: "http://\(headers.first(name: "host") ?? "localhost:4566")",
             account: account, requestID: requestID, correlationID: correlationID ?? requestID,
-            traceHeader: headers.first(name: "x-amzn-trace-id"))
+            traceHeader: headers.first(name: "x-amzn-trace-id").flatMap {
+                1...Self.longestTraceHeader ~= $0.utf8.count ? $0 : nil
+            })
     }
 
     private func body(of request: DirectRequest) throws(AWSError) -> Data {

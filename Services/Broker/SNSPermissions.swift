@@ -10,7 +10,7 @@ extension SNSOperations {
         let label = try form.required("Label")
         let accounts = form.items("AWSAccountId").compactMap { $0[""] }
         let actions = form.items("ActionName").compactMap { $0[""] }
-        guard !accounts.isEmpty else { throw AWSError.invalidParameter("AWSAccountId") }
+        guard !accounts.isEmpty, !accounts.contains("") else { throw AWSError.invalidParameter("AWSAccountId") }
         guard !actions.isEmpty else { throw AWSError.invalidParameter("ActionName") }
         guard actions.allSatisfy(Self.actions.contains) else {
             throw AWSError.invalidParameter("Policy statement action out of service scope!")

@@ -73,7 +73,7 @@ extension SQSOperations {
                 input.label, "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length.")
         }
         guard !input.actions.isEmpty else { throw .missingParameter("Actions") }
-        guard !input.accounts.isEmpty else {
+        guard !input.accounts.isEmpty, !input.accounts.contains("") else {
             throw .invalidParameterValue("Value [] for parameter PrincipalId is invalid. Reason: Unable to verify.")
         }
         guard input.actions.count <= mostActions else { throw .tooManyActions(input.actions.count, limit: mostActions) }

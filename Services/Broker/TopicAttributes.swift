@@ -73,6 +73,9 @@ struct TopicAttributes: Sendable {
             guard value.isEmpty || (try? JSONValue(parsing: value))?.object != nil else {
                 throw .invalidParameter("Policy Error: null")
             }
+            guard value.utf8.count <= AccessPolicy.largest else {
+                throw .invalidParameter("Policy Error: it is larger than \(AccessPolicy.largest) bytes")
+            }
         case _ where name.hasSuffix("SuccessFeedbackSampleRate") && settable.contains(name):
             guard value.isEmpty || Int(value).map({ 0...100 ~= $0 }) == true else {
                 throw .invalidParameter("\(name): it must be from 0 to 100")

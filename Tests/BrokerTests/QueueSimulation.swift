@@ -136,8 +136,11 @@ struct QueueSimulation {
     private mutating func changeVisibility(_ handle: (sequence: Int64, receipt: UInt64)) {
         let timeout = Milliseconds.random(in: 0...3, using: &random) * 1000
         let (change, effects) = state.changeVisibility(
-            of: handle.sequence, receipt: handle.receipt, timeout: timeout, now: now)
+            of: handle.sequence, messageID: "m\(handle.sequence)", receipt: handle.receipt, timeout: timeout, now: now)
         follow(effects)
+        if case .unchanged = change {
+            #expect(timeout == 0 && disk[handle.sequence]?.visibleAt ?? 0 <= now)
+        }
         guard case .write(let saved) = change else { return }
         if isFIFO { #expect(holdings[handle.sequence]?.receipt == handle.receipt) }
         // Of a standard queue also one that waits is held again.
@@ -199,7 +202,7 @@ struct QueueSimulation {
             follow(state.deleted(present, now: now))
         case .returns(let all, let later):
             if fails {
-                if !later { follow(state.writeFailed(all.map(\.sequence), now: now)) }
+                if !later { follow(state.returnsFailed(all, now: now)) }
                 return
             }
             commitReturns(all.filter { state.isCurrent($0) }, later: later)
@@ -365,8 +368,9 @@ struct QueueSimulation {
     private mutating func check() {
         #expect(state.windowCount <= (isFIFO ? 2 * Self.limits.window + 16 : Self.limits.window))
         #expect(state.inFlight.count <= Self.limits.inFlight + Self.limits.window)
-        for (waiter, asked) in waiting where asked.wait > 0 {
-            #expect(asked.deadline + Self.limits.patience >= now, "waiter \(waiter) was forgotten")
+        for (waiter, asked) in waiting {
+            let patience = asked.wait == 0 ? Self.limits.patience : 0
+            #expect(asked.deadline + patience >= now, "waiter \(waiter) was forgotten")
         }
         let counts = state.counts(now: now)
         // Every message is counted once, wherever it is. Only writes that are on their way may make a difference.

@@ -99,9 +99,11 @@ private struct DatabaseServer {
         }
         // It makes no new ones while it is stopped.
         kill(processID, SIGSTOP)
-        let children = try String(contentsOfFile: "/proc/\(processID)/task/\(processID)/children", encoding: .utf8)
-        for child in children.split(separator: " ").compactMap({ pid_t($0) }) { kill(child, SIGKILL) }
-        kill(processID, SIGKILL)
+        do {
+            defer { kill(processID, SIGKILL) }
+            let children = try String(contentsOfFile: "/proc/\(processID)/task/\(processID)/children", encoding: .utf8)
+            for child in children.split(separator: " ").compactMap({ pid_t($0) }) { kill(child, SIGKILL) }
+        }
         try await body()
     }
 }
