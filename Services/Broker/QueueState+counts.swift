@@ -15,7 +15,7 @@ extension QueueState {
         window.counts(now: now).visible == 0 && !inFlight.values.contains { $0.phase == .leaving }
     }
 
-    /// Whether no more can be in flight.
+    /// Whether no more can be in flight. What expires is too, until its deletion is on disk.
     var isFull: Bool { inFlight.count >= limits.inFlight }
 
     func isInFlight(_ sequence: Int64) -> Bool { inFlight[sequence] != nil }

@@ -18,7 +18,7 @@ extension QueueState {
             }
         }
         var budget = limits.expiriesAtOnce
-        while budget > 0, let message = window.front(), message.sentAt + settings.retention <= now {
+        while budget > 0, !isFull, let message = window.front(), message.sentAt + settings.retention <= now {
             window.takeFront(message)
             leave(message, now)
             effects.expired.append(message.sequence)

@@ -140,12 +140,12 @@ struct QueueState: Sendable {
     /// message becomes visible at once, `returned`.
     ///
     /// Of a standard queue any receipt of a message will do, as on Amazon, also after its time: one that waits again is held
-    /// again, if it is in memory.
+    /// again, if it is in memory and there is room in flight.
     mutating func changeVisibility(
         of sequence: Int64, messageID: String, receipt: UInt64, timeout: Milliseconds, now: Milliseconds
     ) -> (VisibilityChange, Effects) {
         let effects = advance(to: now)
-        if !isFIFO, inFlight[sequence] == nil, let waiting = window.take(sequence) {
+        if !isFIFO, !isFull, inFlight[sequence] == nil, let waiting = window.take(sequence) {
             guard waiting.messageID == messageID, timeout > 0 || waiting.visibleAt > now else {
                 window.putBack(waiting)
                 return (waiting.messageID == messageID ? .unchanged : .notFound, effects)
@@ -282,10 +282,11 @@ struct QueueState: Sendable {
     mutating func nextDeadline() -> Milliseconds? {
         while let timer = timers.min, !stands(timer) { timers.removeMin() }
         var next = timers.min?.at
-        if let front = window.front() {
+        // When something has left, it is looked at again.
+        if !isFull, let front = window.front() {
             let expiry = front.sentAt + settings.retention
             next = min(next ?? expiry, expiry)
-            if !waiters.isEmpty, !isFull { next = min(next ?? front.visibleAt, front.visibleAt) }
+            if !waiters.isEmpty { next = min(next ?? front.visibleAt, front.visibleAt) }
         }
         return next
     }
