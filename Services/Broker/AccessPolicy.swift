@@ -3,7 +3,7 @@
 struct AccessPolicy {
     private var document: [String: JSONValue]
 
-    /// In bytes, as on Amazon.
+    /// In bytes, for each change reads and writes all of it.
     static let largest = 30_720
 
     /// - Parameters:

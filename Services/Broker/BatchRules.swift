@@ -12,12 +12,7 @@ enum BatchRules {
     static func check(_ ids: [String]) throws(AWSError) {
         guard !ids.isEmpty else { throw .emptyBatch }
         guard ids.count <= 10 else { throw .tooManyEntries(ids.count) }
-        for id in ids {
-            let isWellFormed = id.utf8.allSatisfy {
-                $0.isLetterOrDigit || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
-            }
-            guard !id.isEmpty, id.utf8.count <= 80, isWellFormed else { throw .invalidBatchEntryID }
-        }
+        guard ids.allSatisfy({ ResourceName.isWellFormed($0, longest: 80) }) else { throw .invalidBatchEntryID }
         var seen: Set<String> = []
         for id in ids where !seen.insert(id).inserted { throw .idsNotDistinct(id) }
     }

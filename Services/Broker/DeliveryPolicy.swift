@@ -11,7 +11,8 @@ struct DeliveryPolicy: Sendable, Equatable {
     static let standard = DeliveryPolicy()
     static let standardContentType = "text/plain; charset=UTF-8"
 
-    /// The `DeliveryPolicy` of a subscription: of each part, its own or `nil` for the topic's.
+    /// What is given of a policy; `nil` stands for what holds otherwise: for a subscription its topic's, for a topic the
+    /// standard.
     struct Overrides: Sendable, Equatable {
         var retry: RetrySchedule?
         var maxReceivesPerSecond: Int?

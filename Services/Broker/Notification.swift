@@ -28,13 +28,11 @@ struct Notification: Sendable {
     func enveloped(for kind: Subscription.Kind, topic: TopicEnvelope) throws -> MessageContent {
         let message = message(for: kind)
         let (arn, caller) = (topic.arn, topic.caller)
-        let signature =
-            sequenceNumber != nil
-            ? nil
-            : try topic.sign(
-                [("Message", message), ("MessageId", messageID)] + (subject.map { [("Subject", $0)] } ?? []) + [
-                    ("Timestamp", topic.timestamp), ("TopicArn", arn), ("Type", EnvelopeType.notification.rawValue),
-                ])
+        let signed =
+            [("Message", message), ("MessageId", messageID)] + (subject.map { [("Subject", $0)] } ?? []) + [
+                ("Timestamp", topic.timestamp), ("TopicArn", arn), ("Type", EnvelopeType.notification.rawValue),
+            ]
+        let signature = sequenceNumber == nil ? try topic.sign(signed) : nil
         var json = JSONWriter(capacity: message.utf8.count + 1536)
         var hole = 0
         json.object { json in

@@ -74,7 +74,8 @@ enum ResourceName {
         return parts
     }
 
-    private static func isWellFormed(_ name: String, longest: Int) -> Bool {
+    /// Whether it is of letters, digits, hyphens and underscores, as the ids and labels that clients choose are too.
+    static func isWellFormed(_ name: String, longest: Int) -> Bool {
         !name.isEmpty && name.utf8.count <= longest
             && name.utf8.allSatisfy { $0.isLetterOrDigit || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
     }

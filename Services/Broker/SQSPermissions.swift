@@ -65,10 +65,7 @@ extension SQSOperations {
     }
 
     private static func check(_ input: AddPermissionInput) throws(AWSError) {
-        let isWellFormed = input.label.utf8.allSatisfy {
-            $0.isLetterOrDigit || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
-        }
-        guard 1...80 ~= input.label.utf8.count, isWellFormed else {
+        guard ResourceName.isWellFormed(input.label, longest: 80) else {
             throw .invalidLabel(
                 input.label, "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length.")
         }

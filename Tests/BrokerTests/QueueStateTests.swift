@@ -6,16 +6,14 @@ import Testing
 struct QueueStateTests {
     private static let now: Milliseconds = 1_000_000
 
-    private func state(_ messages: [QueuedMessage] = [message(1)], isFIFO: Bool = false) -> QueueState {
-        var state = QueueState(settings: QueueState.Settings(), isFIFO: isFIFO, receiptSeed: 0)
-        _ = state.sent(messages, now: Self.now)
-        return state
-    }
+    private static let message = QueuedMessage(
+        sequence: 1, messageID: "m1", visibleAt: now - 1, sentAt: now - 1, bodyID: 1, group: "g")
 
-    private static func message(_ sequence: Int64) -> QueuedMessage {
-        QueuedMessage(
-            sequence: sequence, messageID: "m\(sequence)", visibleAt: now - 1, sentAt: now - 1, bodyID: sequence,
-            group: "g")
+    /// A queue with the one message.
+    private func state(isFIFO: Bool = false) -> QueueState {
+        var state = QueueState(settings: QueueState.Settings(), isFIFO: isFIFO, receiptSeed: 0)
+        _ = state.sent([Self.message], now: Self.now)
+        return state
     }
 
     private func receive(
@@ -60,7 +58,7 @@ struct QueueStateTests {
     @Test func whatIsHiddenSinceARestartCanBeShownAtOnce() throws {
         var state = QueueState(settings: QueueState.Settings(), stored: 1, receiptSeed: 0)
         let load = try #require(state.tick(now: Self.now).load)
-        var hidden = Self.message(1)
+        var hidden = Self.message
         hidden.visibleAt = Self.now + 3_600_000
         hidden.receiveCount = 1
         _ = state.loaded(QueueState.Page(messages: [hidden]), for: load, now: Self.now)
